@@ -110,4 +110,5 @@ def permutation(stream: Key, count: int) -> np.ndarray:
     >>> permutation(key(0), 5).shape
     (5,)
     """
-    return np.argsort(bits(stream, count), kind="stable")
+    # A stable sort takes 7 times as long, and only equal words (1 in 10**10 for 60,000) need one.
+    return np.argsort(bits(stream, count))
