@@ -1,0 +1,450 @@
+"""Elementwise ops of one argument, and the rules that all elementwise ops share."""
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from chainrule.aval import DEFAULT_FLOAT, Aval, float_dtype, result_dtype
+from chainrule.errors import DtypeError, ShapeError
+from chainrule.ops import special
+from chainrule.ops.table import Op, defop, refuse_dtype, sample
+
+_F32, _F64 = np.dtype(np.float32), np.dtype(np.float64)
+REAL = (-3.0, 3.0)
+POSITIVE = (0.2, 3.0)
+
+
+def broadcast(name: str, avals: tuple[Aval, ...]) -> tuple[int, ...]:
+    """The shape that the arguments broadcast to."""
+    try:
+        return np.broadcast_shapes(*(aval.shape for aval in avals))
+    except ValueError:
+        shapes = " and ".join(str(aval.shape) for aval in avals)
+        raise ShapeError(
+            f"{name}: shapes {shapes} do not broadcast; read from the right, each pair of sizes "
+            f"must be equal or one of them 1. {_broadcast_mend(avals)}"
+        ) from None
+
+
+def _broadcast_mend(avals: tuple[Aval, ...]) -> str:
+    """The edit that most likely makes two shapes fit."""
+    first, second = (aval.shape for aval in avals[:2])
+    if len(first) == 2 and len(second) == 1 and first[0] == second[0]:
+        return "To pair the second with the rows of the first, write y[:, None]."
+    if len(first) == 1 and len(second) == 2 and second[0] == first[0]:
+        return "To pair the first with the rows of the second, write x[:, None]."
+    if first == second[::-1]:
+        return "Transpose one of them with .T."
+    return "Reshape one of them, or insert axes of size 1 with x[:, None]."
+
+
+def infer_arithmetic(name: str) -> Callable:
+    """The rule of arithmetic: shapes broadcast, dtypes promote."""
+
+    def infer(*avals: Aval) -> Aval:
+        return Aval(broadcast(name, avals), result_dtype(*avals), all(a.weak for a in avals))
+
+    return infer
+
+
+def infer_floating(name: str) -> Callable:
+    """The rule of functions on real numbers: integers become float32."""
+
+    def infer(*avals: Aval) -> Aval:
+        return Aval(broadcast(name, avals), float_dtype(result_dtype(*avals)))
+
+    return infer
+
+
+def as_floating(x: Any) -> Any:
+    """An array of floats as it is; integers, bools and Python numbers as float32."""
+    dtype = getattr(x, "dtype", None)
+    if dtype is None:
+        return np.asarray(x, np.complex64 if isinstance(x, complex) else DEFAULT_FLOAT)[()]
+    return x if dtype.kind in "fc" else x.astype(DEFAULT_FLOAT)
+
+
+def floating(function: Callable) -> Callable:
+    """Make a NumPy function of one array compute in the dtype that `infer_floating` says."""
+
+    def compute(x: Any) -> Any:
+        dtype = getattr(x, "dtype", None)
+        if dtype is _F32 or dtype is _F64:
+            return function(x)
+        return function(as_floating(x))
+
+    return compute
+
+
+def concrete(x: Any) -> Any:
+    """A Python scalar as an array scalar of its own dtype (float32 for floats)."""
+    if hasattr(x, "dtype"):
+        return x
+    return np.asarray(x, DEFAULT_FLOAT if isinstance(x, float) else None)[()]
+
+
+def unary(
+    name: str,
+    function: Callable,
+    doc: str,
+    *,
+    partial: Callable | float | None,
+    latex: str,
+    domain: tuple[float, float] = REAL,
+    **fields: Any,
+) -> Op:
+    """Define an elementwise op of one real argument."""
+    return defop(
+        name,
+        np=floating(function),
+        infer=infer_floating(name),
+        arity=1,
+        partials=(partial,) if partial is not None else (),
+        latex=latex,
+        domain=(domain,),
+        doc=doc + "\n\nShape: any; the result has the same.\ndtype: floats keep theirs, integers"
+        " and bools become float32.",
+        **fields,
+    )
+
+
+def _refuse_bool(name: str, instead: str) -> Callable:
+    def infer(x: Aval) -> Aval:
+        if x.dtype.kind == "b":
+            raise refuse_dtype(name, x, "numbers", f"Use {instead} on booleans.")
+        return x
+
+    return infer
+
+
+def _negative(x: Any) -> Any:
+    return np.negative(concrete(x))
+
+
+negative = defop(
+    "negative",
+    np=_negative,
+    infer=_refuse_bool("negative", "logical_not"),
+    arity=1,
+    partials=(-1.0,),
+    latex="-{0}",
+    domain=(REAL,),
+    errors=((sample(True), DtypeError, r"negative: got dtype bool, .*logical_not"),),
+    doc="""Minus x.
+
+Shape: any; the result has the same. dtype: that of x, which must not be bool.
+
+>>> negative(np.array([1.0, -2.0]))
+array([-1.,  2.])
+""",
+)
+
+
+def _keep(name: str, function: Callable, doc: str, **fields: Any) -> Op:
+    """Define an elementwise op of one argument that keeps the dtype."""
+    return defop(
+        name,
+        np=lambda x: function(concrete(x)),
+        infer=lambda x: x,
+        doc=doc + "\n\nShape: any; the result has the same. dtype: that of x.",
+        **fields,
+    )
+
+
+absolute = _keep(
+    "absolute",
+    np.absolute,
+    """Absolute value |x|; its derivative is sign(x), 0 at 0.
+
+>>> absolute(np.array([-1.5, 2.0]))
+array([1.5, 2. ])""",
+    partials=(lambda out, x: sign(x),),
+    latex=r"\left|{0}\right|",
+    domain=(REAL,),
+)
+def _sign(x: Any) -> Any:
+    return x if x.dtype.kind == "b" else np.sign(x)
+
+
+sign = _keep(
+    "sign",
+    _sign,
+    """-1, 0 or 1 as x is negative, zero or positive. Its derivative is 0.
+
+>>> sign(np.array([-3.0, 0.0, 5.0]))
+array([-1.,  0.,  1.])""",
+    latex=r"\operatorname{{sign}}({0})",
+    domain=(REAL,),
+)
+floor = _keep(
+    "floor",
+    lambda x: np.floor(x) if x.dtype.kind == "f" else x,
+    """The largest integer not above x. Its derivative is 0.
+
+>>> floor(np.array([1.7, -1.7]))
+array([ 1., -2.])""",
+    latex=r"\lfloor {0} \rfloor",
+    domain=(REAL,),
+)
+ceil = _keep(
+    "ceil",
+    lambda x: np.ceil(x) if x.dtype.kind == "f" else x,
+    """The smallest integer not below x. Its derivative is 0.
+
+>>> ceil(np.array([1.2, -1.2]))
+array([ 2., -1.])""",
+    latex=r"\lceil {0} \rceil",
+    domain=(REAL,),
+)
+round = _keep(  # noqa: A001 - NumPy's name
+    "round",
+    lambda x: np.rint(x) if x.dtype.kind == "f" else x,
+    """The nearest integer, halves to even. Its derivative is 0.
+
+>>> round(np.array([0.5, 1.5, 2.4]))
+array([0., 2., 2.])""",
+    latex=r"\operatorname{{round}}({0})",
+    domain=(REAL,),
+)
+trunc = _keep(
+    "trunc",
+    lambda x: np.trunc(x) if x.dtype.kind == "f" else x,
+    """The integer part, towards zero. Its derivative is 0.
+
+>>> trunc(np.array([1.7, -1.7]))
+array([ 1., -1.])""",
+    latex=r"\operatorname{{trunc}}({0})",
+    domain=(REAL,),
+)
+square = _keep(
+    "square",
+    lambda x: x * x,
+    """x squared.
+
+>>> square(np.array([3.0, -2.0]))
+array([9., 4.])""",
+    partials=(lambda out, x: 2.0 * x,),
+    latex="{{{0}}}^2",
+    domain=(REAL,),
+)
+stop_gradient = _keep(
+    "stop_gradient",
+    lambda x: x,
+    """x itself, taken as a constant: every derivative through it is 0.
+
+>>> stop_gradient(np.array([1.0]))
+array([1.])""",
+    latex=r"\operatorname{{stop}}({0})",
+    domain=(REAL,),
+)
+
+exp = unary(
+    "exp",
+    np.exp,
+    """The exponential function e^x.
+
+>>> exp(np.array([0.0, 1.0]))
+array([1.        , 2.71828183])""",
+    partial=lambda out, x: out,
+    latex=r"e^{{{0}}}",
+)
+exp2 = unary(
+    "exp2",
+    np.exp2,
+    """2^x.
+
+>>> exp2(np.array([3.0]))
+array([8.])""",
+    partial=lambda out, x: out * float(np.log(2.0)),
+    latex=r"2^{{{0}}}",
+)
+expm1 = unary(
+    "expm1",
+    np.expm1,
+    """e^x - 1, exact for small x.
+
+>>> expm1(np.array([1e-10]))
+array([1.e-10])""",
+    partial=lambda out, x: out + 1.0,
+    latex=r"e^{{{0}}} - 1",
+)
+log = unary(
+    "log",
+    np.log,
+    """The natural logarithm; -inf at 0, NaN below.
+
+>>> log(np.array([1.0, np.e]))
+array([0., 1.])""",
+    partial=lambda out, x: 1.0 / x,
+    latex=r"\ln({0})",
+    domain=POSITIVE,
+)
+log2 = unary(
+    "log2",
+    np.log2,
+    """The logarithm to base 2.
+
+>>> log2(np.array([8.0]))
+array([3.])""",
+    partial=lambda out, x: 1.0 / (x * float(np.log(2.0))),
+    latex=r"\log_2({0})",
+    domain=POSITIVE,
+)
+log10 = unary(
+    "log10",
+    np.log10,
+    """The logarithm to base 10.
+
+>>> log10(np.array([1000.0]))
+array([3.])""",
+    partial=lambda out, x: 1.0 / (x * float(np.log(10.0))),
+    latex=r"\log_{{10}}({0})",
+    domain=POSITIVE,
+)
+log1p = unary(
+    "log1p",
+    np.log1p,
+    """ln(1 + x), exact for small x.
+
+>>> log1p(np.array([1e-10]))
+array([1.e-10])""",
+    partial=lambda out, x: 1.0 / (x + 1.0),
+    latex=r"\ln(1 + {0})",
+    domain=(-0.5, 3.0),
+)
+sqrt = unary(
+    "sqrt",
+    np.sqrt,
+    """The square root; NaN below 0. Its derivative 1 / (2 sqrt(x)) is infinite at 0.
+
+>>> sqrt(np.array([4.0, 9.0]))
+array([2., 3.])""",
+    partial=lambda out, x: 0.5 / out,
+    latex=r"\sqrt{{{0}}}",
+    domain=POSITIVE,
+)
+rsqrt = unary(
+    "rsqrt",
+    lambda x: 1 / np.sqrt(x),
+    """1 / sqrt(x).
+
+>>> rsqrt(np.array([4.0]))
+array([0.5])""",
+    partial=lambda out, x: -0.5 * out / x,
+    latex=r"\frac{{1}}{{\sqrt{{{0}}}}}",
+    domain=POSITIVE,
+)
+cbrt = unary(
+    "cbrt",
+    np.cbrt,
+    """The cube root, also of negative numbers.
+
+>>> cbrt(np.array([27.0, -8.0]))
+array([ 3., -2.])""",
+    partial=lambda out, x: 1.0 / (3.0 * out * out),
+    latex=r"\sqrt[3]{{{0}}}",
+    domain=POSITIVE,
+)
+reciprocal = unary(
+    "reciprocal",
+    lambda x: 1 / x,
+    """1 / x.
+
+>>> reciprocal(np.array([4.0]))
+array([0.25])""",
+    partial=lambda out, x: -(out * out),
+    latex=r"\frac{{1}}{{{0}}}",
+    domain=POSITIVE,
+)
+sigmoid = unary(
+    "sigmoid",
+    special.sigmoid,
+    """The logistic function 1 / (1 + e^-x), stable at any finite x.
+
+>>> sigmoid(np.array([0.0, 1000.0]))
+array([0.5, 1. ])""",
+    partial=lambda out, x: out * (1.0 - out),
+    latex=r"\sigma({0})",
+)
+softplus = unary(
+    "softplus",
+    special.softplus,
+    """ln(1 + e^x), stable at any finite x; its derivative is sigmoid(x).
+
+>>> softplus(np.array([0.0, 1000.0]))
+array([6.93147181e-01, 1.00000000e+03])""",
+    partial=lambda out, x: sigmoid(x),
+    latex=r"\ln(1 + e^{{{0}}})",
+)
+erf = unary(
+    "erf",
+    special.erf,
+    """The error function 2/sqrt(pi) times the integral of e^(-t^2) from 0 to x.
+
+>>> erf(np.array([0.0, 1.0]))
+array([0.        , 0.84270079])""",
+    partial=lambda out, x: float(2.0 / np.sqrt(np.pi)) * exp(-(x * x)),
+    latex=r"\operatorname{{erf}}({0})",
+)
+erfc = unary(
+    "erfc",
+    special.erfc,
+    """1 - erf(x), without cancellation for large x.
+
+>>> erfc(np.array([0.0, 5.0]))
+array([1.00000000e+00, 1.53745979e-12])""",
+    partial=lambda out, x: float(-2.0 / np.sqrt(np.pi)) * exp(-(x * x)),
+    latex=r"\operatorname{{erfc}}({0})",
+)
+
+
+relu = _keep(
+    "relu",
+    lambda x: np.maximum(x, 0),
+    """The rectified linear unit max(0, x); its derivative at 0 is 0, as in PyTorch.
+
+>>> relu(np.array([-1.0, 2.0]))
+array([0., 2.])""",
+    partials=(lambda out, x: out > 0,),
+    latex=r"\max(0, {0})",
+    domain=(REAL,),
+)
+
+
+def _infer_cast(x: Aval, *, dtype: Any) -> Aval:
+    return Aval(x.shape, as_dtype(dtype))
+
+
+def as_dtype(dtype: Any) -> np.dtype:
+    """The NumPy dtype that a user means; it must be a kind of number or bool.
+
+    Raises:
+        DtypeError: no such dtype, or one that holds no numbers.
+    """
+    try:
+        result = np.dtype(dtype)
+    except TypeError as error:
+        raise DtypeError(f"unknown dtype {dtype!r}; expected such as 'float32', np.int64") from error
+    if result.kind not in "biufc":
+        raise DtypeError(f"dtype {result} holds no numbers; expected float32, int64, bool or alike")
+    return result
+
+
+cast = defop(
+    "cast",
+    np=lambda x, *, dtype: np.asarray(x).astype(as_dtype(dtype))[()],
+    infer=_infer_cast,
+    arity=1,
+    transpose=(lambda g, x, dtype: cast(g, dtype=x.dtype),),
+    latex="{0}",
+    samples=(sample((2, 3), dtype="float64"), sample((3,), dtype="int32")),
+    errors=((sample(1.0, dtype="flaot32"), DtypeError, "unknown dtype 'flaot32'"),),
+    doc="""x as another dtype; floats become integers by dropping the fraction.
+
+Shape: any; the result has the same.
+
+>>> cast(np.array([1.7, -1.7]), dtype="int32")
+array([ 1, -1], dtype=int32)
+""",
+)

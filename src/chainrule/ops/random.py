@@ -1,0 +1,100 @@
+"""Random numbers as ops of a key, so that a trace takes the key as an input."""
+
+from typing import Any
+
+import numpy as np
+
+from chainrule import rng
+from chainrule.aval import DEFAULT_FLOAT, Aval
+from chainrule.errors import DtypeError, OptionError
+from chainrule.ops.axes import sizes
+from chainrule.ops.elementwise import as_dtype
+from chainrule.ops.table import defop, sample
+
+_KEY = np.array([7, 0], np.uint64)
+_KEYS = np.dtype(np.uint64)
+
+
+def _infer_draw(key: Aval, *, shape: Any, dtype: Any = DEFAULT_FLOAT) -> Aval:
+    if key.shape != (2,) or key.dtype != _KEYS:
+        raise DtypeError(
+            f"expected a random key (an array of two uint64 words), got {key}. "
+            "Make one with chainrule.random.key(seed)."
+        )
+    return Aval(sizes("random", shape), as_dtype(dtype))
+
+
+def _draw(function: Any) -> Any:
+    def compute(key: Any, *, shape: Any, dtype: Any = DEFAULT_FLOAT) -> Any:
+        return function(key, sizes("random", shape), as_dtype(dtype))
+
+    return compute
+
+
+_SAMPLES = (
+    sample(_KEY, shape=(2, 3)),
+    sample(_KEY, shape=(), dtype="float64"),
+    sample(_KEY, shape=(0, 2)),
+)
+_ERRORS = ((sample(np.zeros(2), shape=(1,)), DtypeError, r"expected a random key .*random\.key"),)
+
+uniform = defop(
+    "random_uniform",
+    np=_draw(rng.uniform),
+    infer=_infer_draw,
+    latex=r"U_{{{0}}}",
+    samples=_SAMPLES,
+    errors=_ERRORS,
+    doc="""Random numbers spread evenly over [0, 1).
+
+>>> uniform(rng.key(0), (2,)).dtype
+dtype('float32')
+""",
+)
+normal = defop(
+    "random_normal",
+    np=_draw(rng.normal),
+    infer=_infer_draw,
+    latex=r"N_{{{0}}}",
+    samples=_SAMPLES,
+    errors=_ERRORS,
+    doc="""Random numbers of the standard normal distribution.
+
+>>> normal(rng.key(0), (2,)).dtype
+dtype('float32')
+""",
+)
+
+
+def bernoulli(key: Any, p: float, shape: tuple[int, ...]) -> Any:
+    """True with probability p: where a uniform number lies below p.
+
+    Raises:
+        OptionError: p lies outside [0, 1].
+
+    >>> bernoulli(rng.key(0), 1.0, (2,))
+    array([ True,  True])
+    """
+    if not 0 <= p <= 1:
+        raise OptionError(f"bernoulli: p is {p}; expected a probability from 0 to 1.")
+    return uniform(key, shape=shape) < p
+
+
+def _infer_fold_in(key: Aval, number: Aval) -> Aval:
+    _infer_draw(key, shape=())
+    return Aval((2,), _KEYS)
+
+
+fold_in = defop(
+    "random_fold_in",
+    np=lambda key, number: rng.fold_in(key, int(number)),
+    infer=_infer_fold_in,
+    latex=r"\operatorname{{fold}}({0}, {1})",
+    samples=(sample(_KEY, 3),),
+    errors=((sample(np.zeros(2), 1), DtypeError, "expected a random key"),),
+    doc="""The key that belongs to a number, such as a step or a layer.
+
+>>> fold_in(rng.key(0), 1).dtype
+dtype('uint64')
+""",
+)
