@@ -1,195 +1,19 @@
-"""Tensor: an array that remembers how it was made; its operators and methods call the ops."""
+"""Tensor: an array that remembers how it was made, and the reverse pass over what it remembers.
 
-from collections.abc import Callable, Iterator
+The reverse pass keeps its cotangents to itself, so that running it twice gives the same answer.
+"""
+
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
 
-from chainrule import ops
 from chainrule.aval import Aval, as_operand, aval_of
-from chainrule.errors import DtypeError, GradientError
-from chainrule.ops.elementwise import as_dtype
-from chainrule.ops.table import Box, Op
-
-
-def _reflected(op: Callable) -> Callable:
-    return lambda self, other: op(other, self)
-
-
-class ArrayBox(Box):
-    """A box with NumPy's and PyTorch's operators and methods. Abstract."""
-
-    __slots__ = ()
-
-    @property
-    def shape(self) -> tuple[int, ...]:
-        return self.aval.shape
-
-    @property
-    def dtype(self) -> np.dtype:
-        return self.aval.dtype
-
-    @property
-    def ndim(self) -> int:
-        return len(self.shape)
-
-    @property
-    def size(self) -> int:
-        return self.aval.size
-
-    @property
-    def T(self) -> Any:  # noqa: N802 - NumPy's name
-        return ops.transpose(self)
-
-    def __len__(self) -> int:
-        if not self.shape:
-            raise DtypeError("a 0-d tensor has no length; it is a single number. Use .item().")
-        return self.shape[0]
-
-    def __iter__(self) -> Iterator:
-        return (self[i] for i in range(len(self)))
-
-    __hash__ = object.__hash__
-
-    def __add__(self, other: Any) -> Any:
-        return ops.add(self, other)
-
-    def __sub__(self, other: Any) -> Any:
-        return ops.subtract(self, other)
-
-    def __mul__(self, other: Any) -> Any:
-        return ops.multiply(self, other)
-
-    def __truediv__(self, other: Any) -> Any:
-        return ops.divide(self, other)
-
-    def __floordiv__(self, other: Any) -> Any:
-        return ops.floor_divide(self, other)
-
-    def __mod__(self, other: Any) -> Any:
-        return ops.remainder(self, other)
-
-    def __pow__(self, other: Any) -> Any:
-        return ops.power(self, other)
-
-    def __matmul__(self, other: Any) -> Any:
-        return ops.matmul(self, other)
-
-    def __rmatmul__(self, other: Any) -> Any:
-        return ops.matmul(other, self)
-
-    __radd__ = _reflected(ops.add)
-    __rsub__ = _reflected(ops.subtract)
-    __rmul__ = _reflected(ops.multiply)
-    __rtruediv__ = _reflected(ops.divide)
-    __rfloordiv__ = _reflected(ops.floor_divide)
-    __rmod__ = _reflected(ops.remainder)
-    __rpow__ = _reflected(ops.power)
-
-    def __neg__(self) -> Any:
-        return ops.negative(self)
-
-    def __pos__(self) -> Any:
-        return self
-
-    def __abs__(self) -> Any:
-        return ops.absolute(self)
-
-    def __invert__(self) -> Any:
-        return ops.logical_not(_must_be_bool("~", self))
-
-    def __and__(self, other: Any) -> Any:
-        return ops.logical_and(_must_be_bool("&", self), _must_be_bool("&", other))
-
-    def __or__(self, other: Any) -> Any:
-        return ops.logical_or(_must_be_bool("|", self), _must_be_bool("|", other))
-
-    def __xor__(self, other: Any) -> Any:
-        return ops.logical_xor(_must_be_bool("^", self), _must_be_bool("^", other))
-
-    __rand__, __ror__, __rxor__ = __and__, __or__, __xor__
-
-    def __eq__(self, other: Any) -> Any:
-        return ops.equal(self, other)
-
-    def __ne__(self, other: Any) -> Any:
-        return ops.not_equal(self, other)
-
-    def __lt__(self, other: Any) -> Any:
-        return ops.less(self, other)
-
-    def __le__(self, other: Any) -> Any:
-        return ops.less_equal(self, other)
-
-    def __gt__(self, other: Any) -> Any:
-        return ops.greater(self, other)
-
-    def __ge__(self, other: Any) -> Any:
-        return ops.greater_equal(self, other)
-
-    def __getitem__(self, key: Any) -> Any:
-        return ops.getitem(self, key)
-
-    def __array_ufunc__(self, ufunc: np.ufunc, method: str, *inputs: Any, **options: Any) -> Any:
-        """Let np.exp(tensor) and array + tensor mean the op of that name."""
-        op = getattr(ops, ufunc.__name__, None)
-        if method != "__call__" or op is None or options:
-            return NotImplemented
-        return op(*inputs)
-
-    def __array_function__(self, function: Callable, types: Any, args: tuple, options: dict) -> Any:
-        """Let np.sum(tensor) mean the op of that name."""
-        op = getattr(ops, function.__name__, None)
-        return NotImplemented if op is None else op(*args, **options)
-
-    def astype(self, dtype: Any) -> Any:
-        return ops.cast(self, dtype=dtype)
-
-    def reshape(self, *shape: Any) -> Any:
-        return ops.reshape(self, shape=shape[0] if len(shape) == 1 else shape)
-
-    def transpose(self, *axes: Any) -> Any:
-        given = axes[0] if len(axes) == 1 and isinstance(axes[0], (tuple, list)) else axes
-        return ops.transpose(self, axes=tuple(given) or None)
-
-    def sum(self, axis: Any = None, keepdims: bool = False) -> Any:
-        return ops.sum(self, axis=axis, keepdims=keepdims)
-
-    def max(self, axis: Any = None, keepdims: bool = False) -> Any:
-        return ops.max(self, axis=axis, keepdims=keepdims)
-
-    def min(self, axis: Any = None, keepdims: bool = False) -> Any:
-        return ops.min(self, axis=axis, keepdims=keepdims)
-
-
-def _must_be_bool(sign: str, value: Any) -> Any:
-    if aval_of(value).dtype.kind != "b":
-        raise DtypeError(
-            f"{sign} combines booleans, got {aval_of(value)}. Compare first, as in (x > 0) {sign} ..."
-        )
-    return value
-
-
-_METHODS = (
-    *("abs", "all", "any", "argmax", "argmin", "argsort", "ceil", "clip", "cos", "cumprod"),
-    *("cumsum", "diagonal", "dot", "erf", "exp", "expand_dims", "flatten", "flip", "floor", "log"),
-    *("log1p", "log_softmax", "logsumexp", "matmul", "maximum", "mean", "minimum", "moveaxis"),
-    *("norm", "prod", "reciprocal", "relu", "repeat", "roll", "round", "rsqrt", "sigmoid", "sign"),
-    *("sin", "softmax", "softplus", "sort", "split", "sqrt", "square", "squeeze", "std"),
-    *("swapaxes", "take", "take_along_axis", "tan", "tanh", "trace", "tril", "triu", "trunc", "var"),
-)
-
-
-def _method(function: Callable) -> Callable:
-    def call(self: ArrayBox, *args: Any, **options: Any) -> Any:
-        return function(self, *args, **options)
-
-    call.__doc__ = function.__doc__
-    return call
-
-
-for _name in _METHODS:
-    setattr(ArrayBox, _name, _method(getattr(ops, _name)))
+from chainrule.errors import DtypeError, GradientError, ShapeError
+from chainrule.operators import ArrayBox
+from chainrule.ops.elementwise import as_dtype, cast
+from chainrule.ops.shape import unbroadcast
+from chainrule.ops.table import Box, Op, shape_of
 
 
 class Tensor(ArrayBox):
@@ -240,6 +64,31 @@ class Tensor(ArrayBox):
             out.values = values
             out.params = params
         return out
+
+    def backward(self, gradient: Any = None, *, create_graph: bool = False) -> None:
+        """Add the derivative of this tensor to the `grad` of each leaf that it depends on.
+
+        A leaf is a tensor made with requires_grad=True. `gradient` weighs the elements where there
+        are several; `create_graph` makes the gradients differentiable again.
+
+        Raises:
+            GradientError: nothing to differentiate, or several elements and no `gradient`.
+
+        >>> x = tensor([3.0], requires_grad=True)
+        >>> (x * x).sum().backward()
+        >>> x.grad
+        tensor([6.])
+        """
+        if not self.requires_grad:
+            raise GradientError(
+                "backward() of a tensor that depends on no tensor with requires_grad=True. "
+                "Make the inputs with chainrule.tensor(..., requires_grad=True)."
+            )
+        seed = _seed(self, gradient)
+        for leaf, cotangent in leaf_cotangents([self], [seed], create_graph=create_graph):
+            if not isinstance(cotangent, Tensor):
+                cotangent = Tensor(np.asarray(cotangent), self.level)
+            leaf.grad = cotangent if leaf.grad is None else leaf.grad + cotangent
 
     def numpy(self) -> np.ndarray:
         """The value as a NumPy array that must not be written to."""
@@ -341,3 +190,100 @@ def check_differentiable(value: Any, what: str) -> None:
             f"{what}: got dtype {dtype}; a derivative needs floats. "
             "Convert with .astype('float32') or write 3.0 in place of 3."
         )
+
+
+def _seed(output: Tensor, gradient: Any) -> Any:
+    """The cotangent that a backward pass starts from."""
+    if gradient is None:
+        if output.size != 1:
+            raise GradientError(
+                f"backward() of a tensor {output.aval} needs one number to differentiate. Reduce it "
+                "with .sum() or .mean(), or weigh its elements with backward(gradient=...)."
+            )
+        return np.ones(output.shape, output.dtype)
+    if shape_of(gradient) != output.shape:
+        raise ShapeError(
+            f"backward: gradient has shape {shape_of(gradient)} and the tensor {output.shape}; "
+            "they must be equal."
+        )
+    return gradient if isinstance(gradient, Box) else np.asarray(gradient, output.dtype)
+
+
+def _tracked(value: Any, level: int) -> bool:
+    return isinstance(value, Tensor) and value.level == level and value.requires_grad
+
+
+def _in_order(roots: Iterable[Tensor]) -> list[Tensor]:
+    """The tensors that the roots were made from, arguments before results; no recursion."""
+    order: list[Tensor] = []
+    seen: set[int] = set()
+    stack: list[Tensor | None] = [root for root in roots if root.requires_grad]
+    finishing: list[Tensor] = []
+    while stack:
+        tensor = stack.pop()
+        if tensor is None:
+            order.append(finishing.pop())
+        elif id(tensor) not in seen:
+            seen.add(id(tensor))
+            finishing.append(tensor)
+            stack.append(None)
+            level = tensor.level
+            stack += [arg for arg in tensor.args if _tracked(arg, level) and id(arg) not in seen]
+    return order
+
+
+def leaf_cotangents(
+    outputs: Sequence[Tensor], cotangents: Sequence[Any], *, create_graph: bool = False
+) -> list[tuple[Tensor, Any]]:
+    """Run the chain rule backwards from the outputs; give each leaf with its cotangent.
+
+    Where a value is used on several paths, their contributions add up.
+    """
+    found: dict[int, Any] = {}
+    for output, cotangent in zip(outputs, cotangents, strict=True):
+        found[id(output)] = found[id(output)] + cotangent if id(output) in found else cotangent
+    leaves = []
+    for tensor in reversed(_in_order(outputs)):
+        cotangent = found.pop(id(tensor), None)
+        if cotangent is None:
+            continue
+        if tensor.op is None:
+            leaves.append((tensor, cotangent))
+            continue
+        for arg, part in _contributions(tensor, cotangent, create_graph):
+            key = id(arg)
+            found[key] = found[key] + part if key in found else part
+    return leaves
+
+
+def _contributions(tensor: Tensor, g: Any, create_graph: bool) -> list[tuple[Tensor, Any]]:
+    """What one op passes on to each of its tracked arguments."""
+    op, level, params = tensor.op, tensor.level, tensor.params
+    out, values = tensor.data, tensor.values
+    if create_graph:
+        _check_unchanged(tensor)
+        out, values = tensor, tensor.args
+    whole = op.vjp(g, out, *values, **params) if op.vjp else ()
+    parts = []
+    for i, arg in enumerate(tensor.args):
+        if not (isinstance(arg, Tensor) and arg.level == level and arg.requires_grad):
+            continue
+        part = whole[i] if whole else op.pull(i, g, out, values, params)
+        if part is None:
+            continue
+        data = arg.data
+        if part.shape != data.shape:
+            part = unbroadcast(part, data.shape)
+        if part.dtype != data.dtype:
+            part = cast(part, dtype=data.dtype)
+        parts.append((arg, part))
+    return parts
+
+
+def _check_unchanged(tensor: Tensor) -> None:
+    for arg, value in zip(tensor.args, tensor.values, strict=True):
+        if isinstance(arg, Tensor) and arg.level == tensor.level and arg.data is not value:
+            raise GradientError(
+                f"create_graph=True: an argument of {tensor.op.name} got new data after it was "
+                "used. Run backward before the update, or rebuild the loss."
+            )

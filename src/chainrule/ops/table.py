@@ -7,7 +7,7 @@ value, an expression. There is no current interpreter and no stack of them, so m
 
 import itertools
 from abc import abstractmethod
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -40,9 +40,11 @@ class Box:
 class Op:
     """One op, whole: meaning, shape rule, derivative, writing, samples.
 
+    `arity` counts the array arguments; of a variadic op the first `fixed` have names of their own.
     The derivative is given once. `partials` for an elementwise op: per argument, a function of
     (out, *args, **params), or the number 1.0 or -1.0, or None where it is zero. `transpose` for a
-    linear op: per argument, a function of (cotangent, *args, **params), or None. Only where
+    linear op: per argument, a function of (cotangent, *args, **params), or None (the last also
+    takes `index` where it serves all arguments of a variadic op). Only where
     neither form fits, both `vjp` (cotangent, out, *args, **params) -> cotangents and `jvp`
     (tangents, out, *args, **params) -> tangent. Rules call ops, never NumPy, so that they
     differentiate and trace again. An op with none of them is constant: its derivative is zero.
@@ -52,6 +54,7 @@ class Op:
     np: Callable
     infer: Callable
     arity: int
+    fixed: int
     defaults: Mapping[str, Any]
     required: tuple[str, ...]
     partials: tuple = ()
@@ -110,7 +113,19 @@ class Op:
                 raise TypeError(f"{self.signature} needs the option {name!r}")
         return args, {**self.defaults, **params}
 
-    def compute(self, args: tuple, params: dict) -> Any:
+    def pull(self, i: int, g: Any, out: Any, args: Sequence, params: dict) -> Any:
+        """The cotangent of argument i from that of the result, or None where it is zero."""
+        if self.partials:
+            partial = self.partials[i]
+            if callable(partial):
+                return g * partial(out, *args, **params)
+            return g if partial == 1.0 else None if partial is None else -g
+        if self.arity != VARIADIC or i < self.fixed:
+            rule = self.transpose[i]
+            return rule and rule(g, *args, **params)
+        return self.transpose[-1](g, *args, index=i, **params)
+
+    def compute(self, args: Sequence, params: dict) -> Any:
         """The op's meaning on plain arrays; what does not fit is explained by the shape rule."""
         for arg in args:
             if type(arg) is not np.ndarray:
@@ -170,6 +185,7 @@ def defop(name: str, *, doc: str, arity: int | None = None, **fields: Any) -> Op
     op = Op(
         name,
         arity=arity,
+        fixed=first,
         defaults={option: defaults[option] for option in options if option in defaults},
         required=tuple(option for option in options if option not in defaults),
         **fields,
