@@ -213,11 +213,11 @@ def _tracked(value: Any, level: int) -> bool:
     return isinstance(value, Tensor) and value.level == level and value.requires_grad
 
 
-def _in_order(roots: Iterable[Tensor]) -> list[Tensor]:
-    """The tensors that the roots were made from, arguments before results; no recursion."""
+def made_before(outputs: Iterable[Tensor]) -> list[Tensor]:
+    """The tensors that lead to the outputs, and these, each after its arguments; no recursion."""
     order: list[Tensor] = []
     seen: set[int] = set()
-    stack: list[Tensor | None] = [root for root in roots if root.requires_grad]
+    stack: list[Tensor | None] = [root for root in outputs if root.requires_grad]
     finishing: list[Tensor] = []
     while stack:
         tensor = stack.pop()
@@ -243,7 +243,7 @@ def leaf_cotangents(
     for output, cotangent in zip(outputs, cotangents, strict=True):
         found[id(output)] = found[id(output)] + cotangent if id(output) in found else cotangent
     leaves = []
-    for tensor in reversed(_in_order(outputs)):
+    for tensor in reversed(made_before(outputs)):
         cotangent = found.pop(id(tensor), None)
         if cotangent is None:
             continue

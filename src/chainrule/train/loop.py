@@ -1,0 +1,232 @@
+"""The training loop: epochs of steps, with progress, callbacks, checkpoints and interruption."""
+
+import signal
+import threading
+import time
+from collections.abc import Iterator
+from types import FrameType, MappingProxyType
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from chainrule import rng
+from chainrule.data import Loader
+from chainrule.errors import NonFiniteError, RunError
+from chainrule.train import folder as files
+from chainrule.train.callbacks import Callback
+from chainrule.train.diagnose import explain_not_finite
+from chainrule.train.inference import decide, evaluate, true_ids
+from chainrule.train.plot import plot_if_possible
+from chainrule.train.progress import Progress, Silence
+from chainrule.train.step import Batch, NotFinite
+
+if TYPE_CHECKING:
+    from chainrule.train.run import Run
+
+NO_TOTALS = MappingProxyType({"loss": 0.0, "correct": 0, "samples": 0, "seconds": 0.0})
+_SHUFFLE = 1
+"""What the run's key is folded with to give the key of the batches' order."""
+
+
+class _Interrupt:
+    """Hears Ctrl-C and lets the step in progress finish; a second Ctrl-C stops at once."""
+
+    def __init__(self) -> None:
+        self.asked = False
+        self.before: Any = None
+
+    def __enter__(self) -> "_Interrupt":
+        if threading.current_thread() is threading.main_thread():
+            self.before = signal.signal(signal.SIGINT, self._hear)
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        if self.before is not None:
+            signal.signal(signal.SIGINT, self.before)
+
+    def _hear(self, number: int, frame: FrameType | None) -> None:
+        if self.asked:
+            raise KeyboardInterrupt
+        self.asked = True
+
+
+def train(run: "Run") -> None:
+    """Train until the epochs are done, a callback stops the run, or Ctrl-C is pressed.
+
+    Raises:
+        NonFiniteError: the loss or a gradient became NaN or infinite. The model keeps the weights
+            from before that step, and the last checkpoint stays.
+        RunError: the run folder can no longer be written to; training itself went to its end.
+    """
+    data, settings = run.data, run.settings
+    if data is None:
+        raise RunError("this run has no training data.")
+    key = rng.fold_in(rng.key(settings.seed), _SHUFFLE)
+    loader = Loader(data, settings.batch_size, key=key)
+    make = Progress if run.show else Silence
+    progress = make(settings.epochs, len(loader), len(data))
+    saver = _Saver(run, progress)
+    run.interrupted = False
+    run.model.train()
+    _call(run, "on_start")
+    with _Interrupt() as interrupt, np.errstate(all="ignore"):
+        saver.save()
+        while run.epoch < settings.epochs and run.stopped is None and not interrupt.asked:
+            _epoch(run, loader, progress, saver, interrupt)
+        saver.save()
+    run.interrupted = interrupt.asked and run.epoch < settings.epochs and run.stopped is None
+    if run.stopped:
+        progress.say(f"stopped after epoch {run.epoch}: {run.stopped}")
+    if run.interrupted:
+        place = f"epoch {run.epoch + 1}, batch {run.batch} of {len(loader)}"
+        progress.say(f"interrupted in {place}; go on with {_how_to_resume(run)}")
+    _call(run, "on_end")
+    if run.folder is not None and run.history:
+        plot_if_possible(run.history, run.folder)
+    saver.finish()
+
+
+def _how_to_resume(run: "Run") -> str:
+    return f"chainrule resume {run.folder}" if run.folder else "run.resume()"
+
+
+def _call(run: "Run", hook: str) -> None:
+    for callback in run.callbacks:
+        getattr(callback, hook)(run)
+
+
+class _Saver:
+    """Writes checkpoints; a disk that fills up does not end the training."""
+
+    def __init__(self, run: "Run", progress: Progress):
+        self.run = run
+        self.progress = progress
+        self.saved = time.monotonic()
+        self.position: tuple[int, int] | None = None
+        self.error: RunError | None = None
+
+    def due(self) -> bool:
+        seconds = self.run.settings.checkpoint_seconds
+        return self.run.folder is not None and time.monotonic() - self.saved >= seconds
+
+    def save(self) -> None:
+        """Write the checkpoint and the history, unless they stand there already.
+
+        Raises:
+            RunError: not even the first one could be written.
+        """
+        run, first = self.run, self.position is None
+        if run.folder is None or self.position == (run.epoch, run.batch):
+            return
+        self.saved = time.monotonic()
+        try:
+            run.save_last()
+            files.write_history(run.folder, run.history)
+            self.position, self.error = (run.epoch, run.batch), None
+        except RunError as error:
+            if first:
+                raise
+            if self.error is None:
+                self.progress.say(f"warning: {error}")
+            self.error = error
+
+    def finish(self) -> None:
+        """Say at the end that the last checkpoint is missing."""
+        if self.error is not None:
+            raise RunError(
+                f"training is done, but its last checkpoint is not saved: {self.error} "
+                "The model in memory is whole; save it elsewhere with run.save(path)."
+            ) from self.error
+
+
+def _steppers(run: "Run") -> list[Callback]:
+    """The callbacks that want to hear of every step."""
+    return [c for c in run.callbacks if type(c).on_step is not Callback.on_step]
+
+
+def _groups(run: "Run", loader: Loader) -> Iterator[list[Batch]]:
+    """The batches of each update, from where the run is in the epoch."""
+    batches = loader.epoch(run.epoch, start=run.batch)
+    count = run.settings.accumulate
+    if count == 1:
+        for batch in batches:
+            yield [batch]
+        return
+    group: list[Batch] = []
+    for batch in batches:
+        group.append(batch)
+        if len(group) == count:
+            yield group
+            group = []
+    if group:
+        yield group
+
+
+def _epoch(
+    run: "Run", loader: Loader, progress: Progress, saver: _Saver, interrupt: _Interrupt
+) -> None:
+    """Train one epoch, or the rest of one."""
+    began = time.monotonic() - run.totals["seconds"]
+    hooks = _steppers(run)
+    classifies = bool(run.info.classes)
+    progress.start_epoch(run.batch)
+    totals = run.totals
+    for group in _groups(run, loader):
+        for callback in hooks:
+            callback.on_step(run)
+        loss, outputs = _step(run, group)
+        for (x, y), output in zip(group, outputs, strict=True):
+            totals["samples"] += len(x)
+            if classifies:
+                totals["correct"] += int(np.count_nonzero(decide(output) == true_ids(y)))
+        totals["loss"] += loss * sum(len(x) for x, _ in group)
+        run.batch += len(group)
+        totals["seconds"] = time.monotonic() - began
+        if interrupt.asked:
+            break
+        if progress.due():
+            progress.update(run.epoch + 1, run.batch, _means(run))
+        if saver.due():
+            saver.save()
+    if run.batch < len(loader):
+        return
+    _finish_epoch(run, progress)
+    saver.save()
+
+
+def _means(run: "Run") -> dict[str, float | None]:
+    totals = run.totals
+    accuracy = totals["correct"] / totals["samples"] if run.info.classes else None
+    return {"loss": totals["loss"] / totals["samples"], "accuracy": accuracy}
+
+
+def _finish_epoch(run: "Run", progress: Progress) -> None:
+    """Evaluate, write the epoch's row, and let the callbacks see it."""
+    began = time.monotonic()
+    row: dict[str, Any] = {"epoch": run.epoch + 1, **_means(run)}
+    if run.validation is not None:
+        result = evaluate(run.model, run.loss, run.info, run.validation)
+        row |= {"val_loss": result.loss, "val_accuracy": result.accuracy}
+    seconds = run.totals["seconds"] + time.monotonic() - began
+    figures = {name: value for name, value in row.items() if name != "epoch"}
+    row |= {"lr": run.lr, "step": run.step, "seconds": round(seconds, 3)}
+    run.history.append(row)
+    run.epoch += 1
+    run.batch = 0
+    run.totals = dict(NO_TOTALS)
+    progress.end_epoch(run.epoch, seconds, figures)
+    _call(run, "on_epoch")
+
+
+def _step(run: "Run", group: list[Batch]) -> tuple[float, list[np.ndarray]]:
+    try:
+        return run.stepper(group, run.lr)
+    except NotFinite as trouble:
+        x, y = trouble.batch
+        where = explain_not_finite(run.model, run.loss, x, y)
+        kept = f" The last checkpoint in {run.folder} is good." if run.folder else ""
+        raise NonFiniteError(
+            f"the {trouble} became NaN or infinite at step {run.step + 1} (epoch {run.epoch + 1}, "
+            f"batch {run.batch + 1}). {where} The model keeps its weights from before this "
+            f"step.{kept}"
+        ) from None

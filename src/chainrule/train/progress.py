@@ -1,0 +1,90 @@
+"""Showing how a long piece of work goes: a bar in a terminal, plain lines elsewhere."""
+
+import sys
+import time
+from typing import TextIO
+
+_REDRAW_SECONDS = 0.1
+_LINE_SECONDS = 30.0
+_BAR = 24
+
+
+def duration(seconds: float) -> str:
+    """Seconds in words.
+
+    >>> duration(0.25), duration(75), duration(7300)
+    ('0.2s', '1m15s', '2h01m')
+    """
+    if seconds < 10:
+        return f"{seconds:.1f}s"
+    minutes, rest = divmod(int(seconds), 60)
+    if minutes < 1:
+        return f"{rest}s"
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}h{minutes:02}m" if hours else f"{minutes}m{rest:02}s"
+
+
+class Progress:
+    """Progress of training, epoch by epoch: loss, accuracy, speed and time left."""
+
+    def __init__(self, epochs: int, batches: int, samples: int, stream: TextIO | None = None):
+        self.epochs = epochs
+        self.batches = batches
+        self.samples = samples
+        self.stream = sys.stderr if stream is None else stream
+        self.terminal = bool(getattr(self.stream, "isatty", lambda: False)())
+        self.started = time.monotonic()
+        self.first = 0
+        self.shown = self.started
+
+    def start_epoch(self, batch: int) -> None:
+        """An epoch begins at this batch (not 0 after a resume)."""
+        self.started = self.shown = time.monotonic()
+        self.first = batch
+
+    def due(self) -> bool:
+        """Whether it is time to show something again."""
+        wait = _REDRAW_SECONDS if self.terminal else _LINE_SECONDS
+        return time.monotonic() - self.shown >= wait
+
+    def update(self, epoch: int, batch: int, values: dict[str, float | None]) -> None:
+        """Show that `batch` batches of this epoch are done."""
+        now = time.monotonic()
+        self.shown = now
+        done, elapsed = batch - self.first, max(now - self.started, 1e-9)
+        left = (self.batches - batch + (self.epochs - epoch) * self.batches) * elapsed / max(done, 1)
+        speed = done * self.samples / self.batches / elapsed
+        text = f"{self._figures(values)}  {speed:,.0f} samples/s  {duration(left)} left"
+        if self.terminal:
+            filled = _BAR * batch // self.batches
+            bar = "#" * filled + "-" * (_BAR - filled)
+            self.stream.write(f"\repoch {epoch}/{self.epochs} [{bar}] {text}\x1b[K")
+        else:
+            self.stream.write(f"epoch {epoch}/{self.epochs} {batch}/{self.batches} {text}\n")
+        self.stream.flush()
+
+    def end_epoch(self, epoch: int, seconds: float, values: dict[str, float | None]) -> None:
+        """Leave one line for the finished epoch."""
+        head = "\r\x1b[K" if self.terminal else ""
+        line = f"epoch {epoch}/{self.epochs}  {self._figures(values)}  {duration(seconds)}"
+        self.say(head + line)
+
+    def say(self, line: str) -> None:
+        """Write a line of words."""
+        self.stream.write(line + "\n")
+        self.stream.flush()
+
+    @staticmethod
+    def _figures(values: dict[str, float | None]) -> str:
+        shown = {name: value for name, value in values.items() if value is not None}
+        return "  ".join(f"{name.replace('_', ' ')} {value:.4f}" for name, value in shown.items())
+
+
+class Silence(Progress):
+    """Progress that shows nothing."""
+
+    def due(self) -> bool:
+        return False
+
+    def say(self, line: str) -> None:
+        pass

@@ -1,0 +1,173 @@
+"""One training step: forward, loss, backward, update."""
+
+import math
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from chainrule.nn import Module
+from chainrule.optim import Optimizer
+from chainrule.tensor import leaf_cotangents
+
+Batch = tuple[np.ndarray, np.ndarray]
+
+
+class NotFinite(Exception):
+    """A loss or a gradient is NaN or infinite; carries the batch that gave it."""
+
+    def __init__(self, batch: Batch, what: str):
+        super().__init__(what)
+        self.batch = batch
+
+
+class _Group:
+    """Parameters that are updated together as one vector, and their optimizer state."""
+
+    def __init__(self, named: list[tuple[str, Any]], optimizer: Optimizer, flat: bool):
+        self.paths = [path for path, _ in named]
+        self.parameters = [parameter for _, parameter in named]
+        self.flat = flat
+        self.shapes = [parameter.shape for parameter in self.parameters]
+        ends = np.cumsum([math.prod(shape) for shape in self.shapes]).tolist()
+        self.places = list(zip([0, *ends[:-1]], ends, self.shapes, strict=True))
+        self.value = self.join([parameter.data for parameter in self.parameters])
+        self.state: dict[str, Any] = optimizer.init(self.value)
+
+    def join(self, arrays: Sequence[np.ndarray]) -> np.ndarray:
+        if not self.flat:
+            return arrays[0]
+        return np.concatenate([array.ravel() for array in arrays])
+
+    def parts(self, value: np.ndarray) -> list[np.ndarray]:
+        if not self.flat:
+            return [value]
+        return [value[start:end].reshape(shape) for start, end, shape in self.places]
+
+    def assign(self, value: np.ndarray) -> None:
+        """Give the parameters their new numbers: views into the new vector."""
+        self.value = value
+        for parameter, part in zip(self.parameters, self.parts(value), strict=True):
+            parameter.data = part
+
+
+class TrainingStep:
+    """The update of a model's parameters from one batch or several.
+
+    Where the optimizer acts element by element, all parameters of one dtype are updated as one
+    vector: a handful of array operations instead of a handful for each parameter.
+    """
+
+    def __init__(
+        self,
+        model: Module,
+        loss: Callable,
+        optimizer: Optimizer,
+        clip_norm: float | None = None,
+    ):
+        self.model = model
+        self.loss = loss
+        self.optimizer = optimizer
+        self.clip_norm = clip_norm
+        self.step = 0
+        self.groups = self._make_groups()
+
+    def _make_groups(self) -> list[_Group]:
+        named = [(p, v) for p, v in self.model.named_parameters() if v.requires_grad]
+        if not self.optimizer.elementwise:
+            return [_Group([entry], self.optimizer, flat=False) for entry in named]
+        dtypes = dict.fromkeys(parameter.dtype for _, parameter in named)
+        return [
+            _Group([e for e in named if e[1].dtype == dtype], self.optimizer, flat=True)
+            for dtype in dtypes
+        ]
+
+    def __call__(self, batches: Sequence[Batch], lr: float) -> tuple[float, list[np.ndarray]]:
+        """Update from the mean gradient over all samples of `batches`; nothing changes on failure.
+
+        Gives the mean loss and the model's output for each batch.
+
+        Raises:
+            NotFinite: the loss or the gradient is NaN or infinite.
+        """
+        if len(batches) == 1:
+            loss, output, gradients = self._gradients(batches[0])
+            outputs = [output]
+        else:
+            loss, outputs, gradients = self._accumulate(batches)
+        self._check(gradients, batches[0])
+        step = self.step + 1
+        for group, gradient in zip(self.groups, gradients, strict=True):
+            value, group.state = self.optimizer.update(group.value, gradient, group.state, step, lr)
+            group.assign(value)
+        self.step = step
+        return loss, outputs
+
+    def _gradients(self, batch: Batch) -> tuple[float, np.ndarray, list[np.ndarray]]:
+        x, y = batch
+        output = self.model(x)
+        loss = self.loss(output, y)
+        value = float(loss.data)
+        if not math.isfinite(value):
+            raise NotFinite(batch, "loss")
+        found = {id(leaf): g for leaf, g in leaf_cotangents([loss], [np.ones((), loss.dtype)])}
+        vectors = []
+        for group in self.groups:
+            parts = [
+                found[id(p)] if id(p) in found else np.zeros(p.shape, p.dtype)
+                for p in group.parameters
+            ]
+            vectors.append(group.join(parts))
+        return value, output.data, vectors
+
+    def _accumulate(self, batches: Sequence[Batch]) -> tuple[float, list, list[np.ndarray]]:
+        """The mean over several batches, each weighed by its samples."""
+        total = sum(len(x) for x, _ in batches)
+        loss, outputs, sums = 0.0, [], None
+        for batch in batches:
+            value, output, gradients = self._gradients(batch)
+            share = len(batch[0]) / total
+            loss += value * share
+            outputs.append(output)
+            scaled = [gradient * share for gradient in gradients]
+            sums = scaled if sums is None else [a + b for a, b in zip(sums, scaled, strict=True)]
+        return loss, outputs, sums or []
+
+    def _check(self, gradients: list[np.ndarray], batch: Batch) -> None:
+        """Refuse a gradient that is not finite, and clip it by its norm."""
+        square = 0.0
+        for gradient in gradients:
+            flat = gradient.ravel()
+            square += float(np.dot(flat, flat))
+        if not math.isfinite(square):
+            if not all(np.isfinite(gradient).all() for gradient in gradients):
+                raise NotFinite(batch, "gradient")
+            square = sum(float((g.astype(np.float64) ** 2).sum()) for g in gradients)
+        if self.clip_norm is not None and square > self.clip_norm**2:
+            scale = self.clip_norm / math.sqrt(square)
+            gradients[:] = [gradient * scale for gradient in gradients]
+
+    def arrays(self) -> dict[str, np.ndarray]:
+        """Weights, buffers and optimizer state, named by path, for a checkpoint."""
+        entries = {f"model/{path}": value for path, value in self.model.state_dict().items()}
+        for group in self.groups:
+            for name, value in group.state.items():
+                for path, part in zip(group.paths, group.parts(value), strict=True):
+                    entries[f"optimizer/{path}/{name}"] = part
+        return entries
+
+    def load(self, entries: dict[str, np.ndarray], step: int) -> None:
+        """Take up what `arrays` gave."""
+        weights = {
+            name.removeprefix("model/"): value
+            for name, value in entries.items()
+            if name.startswith("model/")
+        }
+        self.model.load_state_dict(weights)
+        for group in self.groups:
+            group.assign(group.join([parameter.data for parameter in group.parameters]))
+            group.state = {
+                name: group.join([entries[f"optimizer/{path}/{name}"] for path in group.paths])
+                for name in group.state
+            }
+        self.step = step
