@@ -18,12 +18,17 @@ from chainrule.tensor import Tensor, check_differentiable, leaf_cotangents
 
 def lift(value: Any, level: int, what: str) -> Tensor:
     """A leaf of a level of its own over a user's value."""
-    if not isinstance(value, Box):
-        value = as_operand(value)
-        if not hasattr(value, "dtype"):
-            value = np.asarray(value, aval_of(value).dtype)
+    value = concrete_leaf(value)
     check_differentiable(value, what)
     return Tensor(value, level, requires_grad=True)
+
+
+def concrete_leaf(value: Any) -> Any:
+    """A user's value as a box or an array; Python numbers get a dtype."""
+    if isinstance(value, Box):
+        return value
+    value = as_operand(value)
+    return value if hasattr(value, "dtype") else np.asarray(value, aval_of(value).dtype)
 
 
 def lower(value: Any, level: int) -> Any:

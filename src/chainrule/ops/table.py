@@ -113,6 +113,12 @@ class Op:
                 raise TypeError(f"{self.signature} needs the option {name!r}")
         return args, {**self.defaults, **params}
 
+    def is_linear_in(self, i: int) -> bool:
+        """Whether `transpose` serves argument i."""
+        if self.arity != VARIADIC or i < self.fixed:
+            return i < len(self.transpose) and self.transpose[i] is not None
+        return len(self.transpose) > self.fixed
+
     def pull(self, i: int, g: Any, out: Any, args: Sequence, params: dict) -> Any:
         """The cotangent of argument i from that of the result, or None where it is zero."""
         if self.partials:
