@@ -150,6 +150,12 @@ def _rows(x: Any) -> Any:
 
 
 
+def _linear_jvp(tangents: tuple, out: Any, x: Any, weight: Any, bias: Any) -> Any:
+    # The bias makes it affine, not linear, in x and weight: the rule cannot call the op itself.
+    dx, dweight, dbias = tangents
+    return linear(dx, weight, dbias) + matmul(x, dweight.T)
+
+
 linear = defop(
     "linear",
     np=_linear,
@@ -159,6 +165,7 @@ linear = defop(
         lambda g, x, weight, bias: matmul_op(_rows(g).T, _rows(x)),
         lambda g, x, weight, bias: _rows(g).sum(axis=0),
     ),
+    jvp=_linear_jvp,
     latex="{0} {1}^T + {2}",
     samples=(
         sample((2, 3), (4, 3), (4,)),

@@ -230,6 +230,11 @@ def _widths(width: Any, ndim: int) -> tuple[tuple[int, int], ...]:
     return tuple((int(before), int(after)) for before, after in pairs)
 
 
+def _pad(x: Any, *, width: Any, value: float = 0.0) -> Any:
+    pairs = _widths(width, np.ndim(x))
+    return np.pad(x, pairs, constant_values=value) if pairs else x
+
+
 def _infer_pad(x: Aval, *, width: Any, value: float = 0.0) -> Aval:
     pairs = _widths(width, x.ndim)
     shape = tuple(b + n + a for n, (b, a) in zip(x.shape, pairs, strict=True))
@@ -252,9 +257,7 @@ def _pad_vjp(g: Any, out: Any, x: Any, width: Any, value: float) -> tuple:
 
 pad = defop(
     "pad",
-    np=lambda x, *, width, value=0.0: np.pad(
-        x, _widths(width, np.ndim(x)), constant_values=value
-    ),
+    np=_pad,
     infer=_infer_pad,
     vjp=_pad_vjp,
     jvp=_pad_jvp,

@@ -44,7 +44,8 @@ class Op:
     The derivative is given once. `partials` for an elementwise op: per argument, a function of
     (out, *args, **params), or the number 1.0 or -1.0, or None where it is zero. `transpose` for a
     linear op: per argument, a function of (cotangent, *args, **params), or None (the last also
-    takes `index` where it serves all arguments of a variadic op). Only where
+    takes `index` where it serves all arguments of a variadic op); for an affine op, `transpose`
+    and `jvp`, since its own call would add the constant term again. Only where
     neither form fits, both `vjp` (cotangent, out, *args, **params) -> cotangents and `jvp`
     (tangents, out, *args, **params) -> tangent. Rules call ops, never NumPy, so that they
     differentiate and trace again. An op with none of them is constant: its derivative is zero.
