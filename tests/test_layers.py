@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from house_rules import FLOORS, RULES, File, Rule, find_cycle, imported_files, read_source
+from tests.house_rules import FLOORS, RULES, File, Rule, find_cycle, imported_files, read_source
 
 FILES = read_source()
 RULE_BY_NAME = {rule.__name__: rule for rule in RULES}
