@@ -43,6 +43,10 @@ class GradientError(ChainruleError, RuntimeError):
     """A derivative was asked for that does not exist or cannot be had this way."""
 
 
+class TraceError(ChainruleError, TypeError):
+    """A trace was asked for numbers that it has not."""
+
+
 class MissingExtraError(ChainruleError, ImportError):
     """An optional dependency is not installed."""
 

@@ -63,6 +63,19 @@ from chainrule.ops.index import (
     take,
     take_along_axis,
 )
+from chainrule.ops.layout import (
+    expand_dims,
+    flatten,
+    flip,
+    moveaxis,
+    repeat,
+    roll,
+    split,
+    squeeze,
+    stack,
+    swapaxes,
+    tile,
+)
 from chainrule.ops.linalg import (
     diagonal,
     dot,
@@ -114,19 +127,8 @@ from chainrule.ops.reduce import reduce_sum as sum
 from chainrule.ops.shape import (
     broadcast_to,
     concatenate,
-    expand_dims,
-    flatten,
-    flip,
-    moveaxis,
     pad,
-    repeat,
     reshape,
-    roll,
-    split,
-    squeeze,
-    stack,
-    swapaxes,
-    tile,
     transpose,
 )
 from chainrule.ops.trigonometry import (

@@ -7,15 +7,14 @@ import numpy as np
 
 from chainrule.aval import Aval, aval_of, result_dtype
 from chainrule.errors import DtypeError, OptionError, ShapeError
-from chainrule.ops.elementwise import (
-    POSITIVE,
-    REAL,
-    as_floating,
+from chainrule.ops.elementwise import POSITIVE, REAL, log, sigmoid
+from chainrule.ops.promotion import (
     broadcast,
     infer_arithmetic,
     infer_floating,
-    log,
-    sigmoid,
+    promote,
+    promoted,
+    promoted_to_floats,
 )
 from chainrule.ops.table import Op, defop, refuse_dtype, sample
 
@@ -26,47 +25,6 @@ _BINARY_NOTE = (
 )
 
 
-def promoted(function: Callable) -> Callable:
-    """Make a NumPy function of two arrays compute in the dtype that `result_dtype` says."""
-
-    def compute(x: Any, y: Any) -> Any:
-        if getattr(x, "dtype", None) is getattr(y, "dtype", 0):
-            return function(x, y)
-        return function(*promote(x, y))
-
-    return compute
-
-
-def promote(x: Any, y: Any) -> tuple[Any, Any]:
-    """Both operands, cast where NumPy's own promotion would differ from ours."""
-    x_dtype, y_dtype = getattr(x, "dtype", None), getattr(y, "dtype", None)
-    if x_dtype is None and y_dtype is None:
-        dtype = result_dtype(aval_of(x), aval_of(y))
-        return dtype.type(x), dtype.type(y)
-    if x_dtype is None or y_dtype is None:
-        return x, y
-    dtype = result_dtype(x_dtype, y_dtype)
-    return x.astype(dtype, copy=False), y.astype(dtype, copy=False)
-
-
-def _floats(function: Callable) -> Callable:
-    """As `promoted`, for functions whose result is a float even of integers."""
-
-    def compute(x: Any, y: Any) -> Any:
-        x, y = promote(x, y)
-        if result_dtype(aval_of(x), aval_of(y)).kind not in "fc":
-            x, y = as_floating(x), as_floating(y)
-        return function(x, y)
-
-    def compute_fast(x: Any, y: Any) -> Any:
-        dtype = getattr(x, "dtype", None)
-        if dtype is getattr(y, "dtype", 0) and dtype.kind == "f":
-            return function(x, y)
-        return compute(x, y)
-
-    return compute_fast
-
-
 def binary(
     name: str,
     function: Callable,
@@ -74,13 +32,14 @@ def binary(
     *,
     domain: tuple = (REAL, REAL),
     real: bool = False,
+    of_bools: type = np.bool_,
     **fields: Any,
 ) -> Op:
     """Define an elementwise op of two arguments; `real` where integers give floats."""
     return defop(
         name,
-        np=_floats(function) if real else promoted(function),
-        infer=infer_floating(name) if real else infer_arithmetic(name),
+        np=promoted_to_floats(function) if real else promoted(function),
+        infer=infer_floating(name) if real else infer_arithmetic(name, of_bools),
         arity=2,
         domain=domain,
         doc=doc + _BINARY_NOTE,
@@ -98,6 +57,7 @@ add = binary(
 array([2., 3.])""",
     partials=(1.0, 1.0),
     commutative=True,
+    identity=((0, -0.0), (1, -0.0)),
     latex="{0} + {1}",
 )
 
@@ -114,6 +74,7 @@ subtract = defop(
     np=promoted(np.subtract),
     infer=_infer_subtract,
     partials=(1.0, -1.0),
+    identity=((1, 0.0),),
     latex="{0} - {1}",
     domain=(REAL, REAL),
     errors=(_CLASH, (sample(np.array([True]), np.array([True])), DtypeError, "logical_xor")),
@@ -132,6 +93,7 @@ multiply = binary(
 array([3., 6.])""",
     partials=(lambda out, x, y: y, lambda out, x, y: x),
     commutative=True,
+    identity=((0, 1.0), (1, 1.0)),
     latex=r"{0} \cdot {1}",
 )
 divide = binary(
@@ -143,6 +105,7 @@ divide = binary(
 array([0.25, 0.5 ])""",
     real=True,
     partials=(lambda out, x, y: 1.0 / y, lambda out, x, y: -out / y),
+    identity=((1, 1.0),),
     latex=r"\frac{{{0}}}{{{1}}}",
     domain=(REAL, POSITIVE),
 )
@@ -155,6 +118,7 @@ floor_divide = binary(
 array([ 3, -4])""",
     latex=r"\lfloor {0} / {1} \rfloor",
     domain=(REAL, POSITIVE),
+    of_bools=np.int8,
 )
 remainder = binary(
     "remainder",
@@ -166,6 +130,7 @@ array([1., 2.])""",
     partials=(1.0, lambda out, x, y: -floor_divide(x, y)),
     latex=r"{0} \bmod {1}",
     domain=(REAL, POSITIVE),
+    of_bools=np.int8,
 )
 
 
@@ -182,20 +147,32 @@ def _power_by_exponent(out: Any, x: Any, y: Any) -> Any:
 
 
 def _power(x: Any, y: Any) -> Any:
-    # The operator, not np.power: it takes the fast ways for exponents such as 2 and 0.5.
-    return x**y
+    try:
+        # The operator, not np.power: it takes the fast ways for exponents such as 2 and 0.5.
+        return x**y
+    except ValueError as error:
+        if np.result_type(x, y).kind == "i" and np.any(np.less(y, 0)):
+            raise DtypeError(
+                "power: an integer to a negative power is no integer. "
+                "Convert the base with .astype('float32'), or write 2.0 in place of 2."
+            ) from error
+        raise
 
 
 power = binary(
     "power",
     _power,
-    """x to the power of y. The derivative by y at x = 0 is taken as 0.
+    """x to the power of y; integers to negative powers are refused.
+
+The derivative by y at x = 0 is taken as 0.
 
 >>> power(np.array([2.0, 3.0]), 2)
 array([4., 9.])""",
     partials=(_power_by_base, _power_by_exponent),
+    identity=((1, 1.0),),
     latex="{{{0}}}^{{{1}}}",
     domain=(POSITIVE, REAL),
+    of_bools=np.int8,
 )
 
 
@@ -212,7 +189,6 @@ maximum = binary(
 >>> maximum(np.array([1.0, 5.0]), 2.0)
 array([2., 5.])""",
     partials=(lambda out, x, y: _ties(out, x, y), lambda out, x, y: _ties(out, y, x)),
-    commutative=True,
     latex=r"\max({0}, {1})",
 )
 minimum = binary(
@@ -223,7 +199,6 @@ minimum = binary(
 >>> minimum(np.array([1.0, 5.0]), 2.0)
 array([1., 2.])""",
     partials=(lambda out, x, y: _ties(out, x, y), lambda out, x, y: _ties(out, y, x)),
-    commutative=True,
     latex=r"\min({0}, {1})",
 )
 arctan2 = binary(
@@ -247,7 +222,6 @@ hypot = binary(
 array([5.])""",
     real=True,
     partials=(lambda out, x, y: x / out, lambda out, x, y: y / out),
-    commutative=True,
     latex=r"\sqrt{{{0}^2 + {1}^2}}",
     domain=(REAL, POSITIVE),
 )
@@ -316,7 +290,6 @@ logaddexp = binary(
 array([1000.69314718])""",
     real=True,
     partials=(lambda out, x, y: sigmoid(x - y), lambda out, x, y: sigmoid(y - x)),
-    commutative=True,
     latex=r"\ln(e^{{{0}}} + e^{{{1}}})",
 )
 
@@ -328,8 +301,8 @@ def _infer_clip(x: Aval, low: Aval, high: Aval) -> Aval:
 def _clip(x: Any, low: Any, high: Any) -> Any:
     if np.any(np.greater(low, high)):
         raise OptionError(f"clip: the lower bound {low} is above the upper bound {high}. Swap them.")
-    low_fits, high_fits = promote(x, low), promote(x, high)
-    return np.minimum(np.maximum(*low_fits), high_fits[1])
+    x, low, high = promote(x, low, high)
+    return np.minimum(np.maximum(x, low), high)
 
 
 clip = defop(

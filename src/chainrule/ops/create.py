@@ -6,7 +6,7 @@ import numpy as np
 
 from chainrule.aval import DEFAULT_FLOAT
 from chainrule.ops.axes import sizes
-from chainrule.ops.elementwise import as_dtype
+from chainrule.ops.promotion import as_dtype
 from chainrule.ops.table import dtype_of, shape_of
 
 

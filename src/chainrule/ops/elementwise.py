@@ -1,87 +1,18 @@
-"""Elementwise ops of one argument, and the rules that all elementwise ops share."""
+"""Elementwise ops of one argument."""
 
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
-from chainrule.aval import DEFAULT_FLOAT, Aval, float_dtype, result_dtype
-from chainrule.errors import DtypeError, ShapeError
+from chainrule.aval import Aval
+from chainrule.errors import DtypeError
 from chainrule.ops import special
+from chainrule.ops.promotion import as_dtype, concrete, floating, infer_floating
 from chainrule.ops.table import Op, defop, refuse_dtype, sample
 
-_F32, _F64 = np.dtype(np.float32), np.dtype(np.float64)
 REAL = (-3.0, 3.0)
 POSITIVE = (0.2, 3.0)
-
-
-def broadcast(name: str, avals: tuple[Aval, ...]) -> tuple[int, ...]:
-    """The shape that the arguments broadcast to."""
-    try:
-        return np.broadcast_shapes(*(aval.shape for aval in avals))
-    except ValueError:
-        shapes = " and ".join(str(aval.shape) for aval in avals)
-        raise ShapeError(
-            f"{name}: shapes {shapes} do not broadcast; read from the right, each pair of sizes "
-            f"must be equal or one of them 1. {_broadcast_mend(avals)}"
-        ) from None
-
-
-def _broadcast_mend(avals: tuple[Aval, ...]) -> str:
-    """The edit that most likely makes two shapes fit."""
-    first, second = (aval.shape for aval in avals[:2])
-    if len(first) == 2 and len(second) == 1 and first[0] == second[0]:
-        return "To pair the second with the rows of the first, write y[:, None]."
-    if len(first) == 1 and len(second) == 2 and second[0] == first[0]:
-        return "To pair the first with the rows of the second, write x[:, None]."
-    if first == second[::-1]:
-        return "Transpose one of them with .T."
-    return "Reshape one of them, or insert axes of size 1 with x[:, None]."
-
-
-def infer_arithmetic(name: str) -> Callable:
-    """The rule of arithmetic: shapes broadcast, dtypes promote."""
-
-    def infer(*avals: Aval) -> Aval:
-        return Aval(broadcast(name, avals), result_dtype(*avals), all(a.weak for a in avals))
-
-    return infer
-
-
-def infer_floating(name: str) -> Callable:
-    """The rule of functions on real numbers: integers become float32."""
-
-    def infer(*avals: Aval) -> Aval:
-        return Aval(broadcast(name, avals), float_dtype(result_dtype(*avals)))
-
-    return infer
-
-
-def as_floating(x: Any) -> Any:
-    """An array of floats as it is; integers, bools and Python numbers as float32."""
-    dtype = getattr(x, "dtype", None)
-    if dtype is None:
-        return np.asarray(x, np.complex64 if isinstance(x, complex) else DEFAULT_FLOAT)[()]
-    return x if dtype.kind in "fc" else x.astype(DEFAULT_FLOAT)
-
-
-def floating(function: Callable) -> Callable:
-    """Make a NumPy function of one array compute in the dtype that `infer_floating` says."""
-
-    def compute(x: Any) -> Any:
-        dtype = getattr(x, "dtype", None)
-        if dtype is _F32 or dtype is _F64:
-            return function(x)
-        return function(as_floating(x))
-
-    return compute
-
-
-def concrete(x: Any) -> Any:
-    """A Python scalar as an array scalar of its own dtype (float32 for floats)."""
-    if hasattr(x, "dtype"):
-        return x
-    return np.asarray(x, DEFAULT_FLOAT if isinstance(x, float) else None)[()]
 
 
 def unary(
@@ -113,7 +44,7 @@ def _refuse_bool(name: str, instead: str) -> Callable:
     def infer(x: Aval) -> Aval:
         if x.dtype.kind == "b":
             raise refuse_dtype(name, x, "numbers", f"Use {instead} on booleans.")
-        return x
+        return Aval(x.shape, x.dtype)
 
     return infer
 
@@ -128,6 +59,7 @@ negative = defop(
     infer=_refuse_bool("negative", "logical_not"),
     arity=1,
     partials=(-1.0,),
+    involution=True,
     latex="-{0}",
     domain=(REAL,),
     errors=((sample(True), DtypeError, r"negative: got dtype bool, .*logical_not"),),
@@ -146,7 +78,7 @@ def _keep(name: str, function: Callable, doc: str, **fields: Any) -> Op:
     return defop(
         name,
         np=lambda x: function(concrete(x)),
-        infer=lambda x: x,
+        infer=lambda x: Aval(x.shape, x.dtype),
         doc=doc + "\n\nShape: any; the result has the same. dtype: that of x.",
         **fields,
     )
@@ -160,6 +92,7 @@ absolute = _keep(
 >>> absolute(np.array([-1.5, 2.0]))
 array([1.5, 2. ])""",
     partials=(lambda out, x: sign(x),),
+    idempotent=True,
     latex=r"\left|{0}\right|",
     domain=(REAL,),
 )
@@ -174,6 +107,7 @@ sign = _keep(
 
 >>> sign(np.array([-3.0, 0.0, 5.0]))
 array([-1.,  0.,  1.])""",
+    idempotent=True,
     latex=r"\operatorname{{sign}}({0})",
     domain=(REAL,),
 )
@@ -184,6 +118,7 @@ floor = _keep(
 
 >>> floor(np.array([1.7, -1.7]))
 array([ 1., -2.])""",
+    idempotent=True,
     latex=r"\lfloor {0} \rfloor",
     domain=(REAL,),
 )
@@ -194,6 +129,7 @@ ceil = _keep(
 
 >>> ceil(np.array([1.2, -1.2]))
 array([ 2., -1.])""",
+    idempotent=True,
     latex=r"\lceil {0} \rceil",
     domain=(REAL,),
 )
@@ -204,6 +140,7 @@ round = _keep(  # noqa: A001 - NumPy's name
 
 >>> round(np.array([0.5, 1.5, 2.4]))
 array([0., 2., 2.])""",
+    idempotent=True,
     latex=r"\operatorname{{round}}({0})",
     domain=(REAL,),
 )
@@ -214,6 +151,7 @@ trunc = _keep(
 
 >>> trunc(np.array([1.7, -1.7]))
 array([ 1., -1.])""",
+    idempotent=True,
     latex=r"\operatorname{{trunc}}({0})",
     domain=(REAL,),
 )
@@ -235,6 +173,7 @@ stop_gradient = _keep(
 
 >>> stop_gradient(np.array([1.0]))
 array([1.])""",
+    idempotent=True,
     latex=r"\operatorname{{stop}}({0})",
     domain=(REAL,),
 )
@@ -401,12 +340,13 @@ array([1.00000000e+00, 1.53745979e-12])""",
 
 relu = _keep(
     "relu",
-    lambda x: np.maximum(x, 0),
+    lambda x: x if x.dtype.kind == "b" else np.maximum(x, 0),
     """The rectified linear unit max(0, x); its derivative at 0 is 0, as in PyTorch.
 
 >>> relu(np.array([-1.0, 2.0]))
 array([0., 2.])""",
     partials=(lambda out, x: out > 0,),
+    idempotent=True,
     latex=r"\max(0, {0})",
     domain=(REAL,),
 )
@@ -416,27 +356,13 @@ def _infer_cast(x: Aval, *, dtype: Any) -> Aval:
     return Aval(x.shape, as_dtype(dtype))
 
 
-def as_dtype(dtype: Any) -> np.dtype:
-    """The NumPy dtype that a user means; it must be a kind of number or bool.
-
-    Raises:
-        DtypeError: no such dtype, or one that holds no numbers.
-    """
-    try:
-        result = np.dtype(dtype)
-    except TypeError as error:
-        raise DtypeError(f"unknown dtype {dtype!r}; expected such as 'float32', np.int64") from error
-    if result.kind not in "biufc":
-        raise DtypeError(f"dtype {result} holds no numbers; expected float32, int64, bool or alike")
-    return result
-
-
 cast = defop(
     "cast",
     np=lambda x, *, dtype: np.asarray(x).astype(as_dtype(dtype))[()],
     infer=_infer_cast,
     arity=1,
     transpose=(lambda g, x, dtype: cast(g, dtype=x.dtype),),
+    unchanged=lambda x, dtype: not x.weak and x.dtype == as_dtype(dtype),
     latex="{0}",
     samples=(sample((2, 3), dtype="float64"), sample((3,), dtype="int32")),
     errors=((sample(1.0, dtype="flaot32"), DtypeError, "unknown dtype 'flaot32'"),),

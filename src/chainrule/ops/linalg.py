@@ -10,7 +10,8 @@ from chainrule.aval import Aval, aval_of, result_dtype
 from chainrule.errors import DtypeError, OptionError, ShapeError
 from chainrule.ops.arithmetic import where
 from chainrule.ops.axes import integer
-from chainrule.ops.shape import broadcast_to, expand_dims, flatten, reshape, transpose, unbroadcast
+from chainrule.ops.layout import expand_dims, flatten
+from chainrule.ops.shape import broadcast_to, reshape, transpose, unbroadcast
 from chainrule.ops.table import defop, operand, sample, shape_of
 
 

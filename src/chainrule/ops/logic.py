@@ -7,8 +7,8 @@ import numpy as np
 
 from chainrule.aval import Aval
 from chainrule.errors import ShapeError
-from chainrule.ops.arithmetic import promoted
-from chainrule.ops.elementwise import REAL, broadcast, concrete
+from chainrule.ops.elementwise import REAL
+from chainrule.ops.promotion import broadcast, concrete, promoted
 from chainrule.ops.table import Op, defop, sample
 
 _BOOL = np.dtype(np.bool_)

@@ -8,7 +8,7 @@ from chainrule import rng
 from chainrule.aval import DEFAULT_FLOAT, Aval
 from chainrule.errors import DtypeError, OptionError
 from chainrule.ops.axes import sizes
-from chainrule.ops.elementwise import as_dtype
+from chainrule.ops.promotion import as_dtype
 from chainrule.ops.table import defop, sample
 
 _KEY = np.array([7, 0], np.uint64)

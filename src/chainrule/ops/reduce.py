@@ -13,7 +13,9 @@ from chainrule.ops.axes import Axis, one_axis, reduced, several_axes
 from chainrule.ops.elementwise import cast, exp, log, sqrt, stop_gradient
 from chainrule.ops.index import take_along_axis
 from chainrule.ops.logic import isfinite
-from chainrule.ops.shape import broadcast_to, concatenate, flip, reshape
+from chainrule.ops.layout import flip
+from chainrule.ops.promotion import concrete
+from chainrule.ops.shape import broadcast_to, concatenate, reshape
 from chainrule.ops.table import Op, defop, dtype_of, operand, sample, shape_of
 
 _BOOL, _INT = np.dtype(np.bool_), np.dtype(np.int64)
@@ -32,9 +34,9 @@ def _numpy_axis(axis: Axis) -> Any:
     return tuple(axis) if isinstance(axis, list) else axis
 
 
-def _reduction(name: str, function: Callable) -> Callable:
+def _reduction(function: Callable) -> Callable:
     def compute(x: Any, *, axis: Axis = None, keepdims: bool = False) -> Any:
-        return function(x, axis=_numpy_axis(axis), keepdims=keepdims)
+        return function(concrete(x), axis=_numpy_axis(axis), keepdims=keepdims)
 
     return compute
 
@@ -57,7 +59,7 @@ def _infer_sum(x: Aval, *, axis: Axis = None, keepdims: bool = False) -> Aval:
 
 reduce_sum = defop(
     "sum",
-    np=_reduction("sum", np.sum),
+    np=_reduction(np.sum),
     infer=_infer_sum,
     transpose=(lambda g, x, axis, keepdims: _expand(g, x, axis, keepdims),),
     latex=r"\sum {0}",
@@ -102,7 +104,7 @@ def _extreme(name: str, function: Callable, example: str) -> Op:
 
     return defop(
         name,
-        np=_reduction(name, function),
+        np=_reduction(function),
         infer=_infer_extreme(name),
         vjp=vjp,
         jvp=jvp,
@@ -148,7 +150,7 @@ def _prod_jvp(tangents: tuple, out: Any, x: Any, axis: Axis, keepdims: bool) -> 
 
 reduce_prod = defop(
     "prod",
-    np=_reduction("prod", np.prod),
+    np=_reduction(np.prod),
     infer=_infer_sum,
     vjp=_prod_vjp,
     jvp=_prod_jvp,
@@ -171,7 +173,7 @@ def _truth(name: str, function: Callable, example: str) -> Op:
 
     return defop(
         name,
-        np=_reduction(name, function),
+        np=_reduction(function),
         infer=infer,
         latex=rf"\operatorname{{{{{name}}}}}({{0}})",
         samples=_AXES,
@@ -197,7 +199,7 @@ def _position(name: str, function: Callable, word: str, example: str) -> Op:
 
     return defop(
         name,
-        np=lambda x, *, axis=None, keepdims=False: function(x, axis=axis, keepdims=keepdims),
+        np=_reduction(function),
         infer=infer,
         latex=rf"\operatorname{{{{{name}}}}}({{0}})",
         samples=_AXES[:3],

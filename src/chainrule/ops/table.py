@@ -49,6 +49,11 @@ class Op:
     neither form fits, both `vjp` (cotangent, out, *args, **params) -> cotangents and `jvp`
     (tangents, out, *args, **params) -> tangent. Rules call ops, never NumPy, so that they
     differentiate and trace again. An op with none of them is constant: its derivative is zero.
+
+    For the passes, as far as no bit changes: `identity` lists (argument, number) that leave the
+    other argument as it is; `involution` says f(f(x)) = x, `idempotent` f(f(x)) = f(x);
+    `unchanged(aval, **params)` whether the op gives its argument back. `several` marks an op that
+    gives a tuple (control flow).
     """
 
     name: str
@@ -64,6 +69,11 @@ class Op:
     vjp: Callable | None = None
     jvp: Callable | None = None
     commutative: bool = False
+    identity: tuple[tuple[int, float], ...] = ()
+    involution: bool = False
+    idempotent: bool = False
+    unchanged: Callable | None = None
+    several: bool = False
     latex: str = ""
     domain: tuple[tuple[float, float], ...] = ()
     samples: tuple = ()
@@ -238,3 +248,16 @@ def dtype_of(value: Any) -> np.dtype:
 def refuse_dtype(op: str, aval: Aval, expected: str, mend: str) -> DtypeError:
     """The error for an argument whose dtype the op cannot take."""
     return DtypeError(f"{op}: got dtype {aval.dtype}, expected {expected}. {mend}")
+
+
+def _not_callable(*args: Any, **params: Any) -> Any:
+    raise TypeError("project takes its argument from an op that gives a tuple.")
+
+
+PROJECT = defop(
+    "project",
+    np=_not_callable,
+    infer=lambda bundle, *, index: bundle[index],
+    latex="{0}",
+    doc="""One of the results of an op that gives a tuple; stands in graphs only.""",
+)
