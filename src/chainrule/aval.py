@@ -49,7 +49,9 @@ def as_operand(value: object) -> object:
     Raises:
         DtypeError: the value holds something other than numbers.
     """
-    if type(value) in _WEAK_RANK or isinstance(value, (np.ndarray, np.generic)):
+    if type(value) in _WEAK_RANK:
+        return value
+    if isinstance(value, (np.ndarray, np.generic)):
         array = value
     else:
         try:
@@ -61,8 +63,7 @@ def as_operand(value: object) -> object:
             ) from error
         if array.dtype == np.float64 and isinstance(value, Sequence) and not _holds_arrays(value):
             array = array.astype(DEFAULT_FLOAT)
-    kind = np.result_type(array).kind
-    if kind not in _KIND_RANK:
+    if array.dtype.kind not in _KIND_RANK:
         raise DtypeError(
             f"cannot compute with {_describe(value)}; expected numbers or booleans. "
             "Convert it to a numeric array first."
@@ -93,15 +94,15 @@ def aval_of(value: object) -> Aval:
         return own
     value = as_operand(value)
     if type(value) in _WEAK_RANK:
-        return Aval((), _weak_dtype(type(value)), weak=True)
+        return _weak_aval(type(value))
     return Aval(value.shape, value.dtype)
 
 
 @lru_cache
-def _weak_dtype(kind: type) -> np.dtype:
-    """What a Python scalar becomes when it meets no array."""
+def _weak_aval(kind: type) -> Aval:
+    """A Python scalar, with the dtype that it takes when it meets no array."""
     table = {bool: np.bool_, int: np.int64, float: np.float32, complex: np.complex64}
-    return np.dtype(table[kind])
+    return Aval((), np.dtype(table[kind]), weak=True)
 
 
 @lru_cache(maxsize=4096)

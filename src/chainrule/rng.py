@@ -88,7 +88,8 @@ def uniform(stream: Key, shape: tuple[int, ...], dtype: np.dtype | type = np.flo
     if dtype != np.float32:
         raise DtypeError(f"random numbers come as float32 or float64, not {dtype}")
     halves = bits(stream, (count + 1) // 2).astype("<u8", copy=False).view("<u4")[:count]
-    return ((halves >> np.uint32(8)) * np.float32(2.0**-24)).reshape(shape)
+    # Cast first: NumPy multiplies uint32 and float32 in float64.
+    return ((halves >> np.uint32(8)).astype(np.float32) * np.float32(2.0**-24)).reshape(shape)
 
 
 def normal(stream: Key, shape: tuple[int, ...], dtype: np.dtype | type = np.float32) -> np.ndarray:

@@ -11,7 +11,8 @@ import numpy as np
 from chainrule.aval import Aval, as_operand, aval_of
 from chainrule.errors import DtypeError, GradientError, ShapeError
 from chainrule.operators import ArrayBox
-from chainrule.ops.elementwise import as_dtype, cast
+from chainrule.ops.elementwise import cast
+from chainrule.ops.promotion import as_dtype
 from chainrule.ops.shape import unbroadcast
 from chainrule.ops.table import Box, Op, shape_of
 

@@ -302,6 +302,8 @@ def _clip(x: Any, low: Any, high: Any) -> Any:
     if np.any(np.greater(low, high)):
         raise OptionError(f"clip: the lower bound {low} is above the upper bound {high}. Swap them.")
     x, low, high = promote(x, low, high)
+    if not hasattr(x, "dtype"):  # two Python numbers alone would meet in float64
+        x = (low if hasattr(low, "dtype") else high).dtype.type(x)
     return np.minimum(np.maximum(x, low), high)
 
 

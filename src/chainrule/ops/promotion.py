@@ -97,9 +97,9 @@ def _numpy_agrees(x: Any, y: Any) -> bool:
     """Whether NumPy promotes as we do, in the common cases: one dtype, or floats and a number."""
     x_dtype, y_dtype = getattr(x, "dtype", None), getattr(y, "dtype", None)
     if y_dtype is None:
-        return x_dtype is not None and x_dtype.kind == "f" and type(y) is not complex
+        return x_dtype is not None and x_dtype.kind == "f"
     if x_dtype is None:
-        return y_dtype.kind == "f" and type(x) is not complex
+        return y_dtype.kind == "f"
     return x_dtype is y_dtype
 
 
@@ -112,8 +112,11 @@ def promote(*operands: Any) -> tuple:
             for operand, own in zip(operands, dtypes, strict=True)
         )
     )
+    # Beside an array, a Python number is left to NumPy, which knows that uint8 < -1 is false.
+    alone = all(own is None for own in dtypes)
     return tuple(
-        dtype.type(operand) if own is None else operand.astype(dtype, copy=False)
+        (dtype.type(operand) if alone else operand) if own is None
+        else operand.astype(dtype, copy=False)
         for operand, own in zip(operands, dtypes, strict=True)
     )
 

@@ -152,7 +152,11 @@ class Op:
             return self.np(*args, **params)
         except ChainruleError:
             raise
-        except (ValueError, TypeError, IndexError):
+        except OverflowError as error:
+            raise DtypeError(
+                f"{self.name}: {error}. Convert the array first, as in x.astype('int64')."
+            ) from error
+        except (ValueError, TypeError, IndexError, AttributeError):
             self.infer(*map(aval_of, args), **params)
             raise
 
