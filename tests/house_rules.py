@@ -83,6 +83,16 @@ class File:
         return found
 
     @property
+    def typing_lines(self) -> set[int]:
+        """The lines below `if TYPE_CHECKING:`, which no interpreter runs."""
+        blocks = [
+            node
+            for node in self.tree.body
+            if isinstance(node, ast.If) and ast.unparse(node.test).endswith("TYPE_CHECKING")
+        ]
+        return {line for node in blocks for line in range(node.lineno, _last_line(node) + 1)}
+
+    @property
     def functions(self) -> Iterator[Function]:
         return (node for node in ast.walk(self.tree) if isinstance(node, Function))
 
@@ -366,7 +376,7 @@ def find_cycle(imports: dict[str, set[str]]) -> list[str]:
 
 
 def imported_files(files: dict[str, File]) -> dict[str, set[str]]:
-    """Which files each file imports, `chainrule/__init__.py` left out."""
+    """Which files each file imports when it runs, `chainrule/__init__.py` left out."""
 
     def owner(name: str) -> str | None:
         inside = name.removeprefix("chainrule.")
@@ -378,7 +388,12 @@ def imported_files(files: dict[str, File]) -> dict[str, set[str]]:
 
     graph = {}
     for name, file in files.items():
-        found = {owner(full) for _, full in file.imports if full.startswith("chainrule.")}
+        typing_lines = file.typing_lines
+        found = {
+            owner(full)
+            for line, full in file.imports
+            if full.startswith("chainrule.") and line not in typing_lines
+        }
         graph[name] = {other for other in found if other and other != name}
     graph.pop("__init__", None)
     return {name: others - {"__init__"} for name, others in graph.items()}
