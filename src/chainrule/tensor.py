@@ -14,7 +14,7 @@ from chainrule.operators import ArrayBox
 from chainrule.ops.elementwise import cast
 from chainrule.ops.promotion import as_dtype
 from chainrule.ops.shape import unbroadcast
-from chainrule.ops.table import Box, Op, shape_of
+from chainrule.ops.table import PROJECT, Box, Op, shape_of
 
 
 class Tensor(ArrayBox):
@@ -58,13 +58,14 @@ class Tensor(ArrayBox):
                 plain = False
             values.append(arg)
         out = Tensor(op.compute(values, params) if plain else op(*values, **params), level)
-        if tracked and op.differentiable:
+        # Integers, as from a cast, carry no derivative.
+        if tracked and op.differentiable and (op.several or out.dtype.kind in "fc"):
             out.requires_grad = True
             out.op = op
             out.args = args
             out.values = values
             out.params = params
-        return out
+        return _projections(out) if op.several else out
 
     def backward(self, gradient: Any = None, *, create_graph: bool = False) -> None:
         """Add the derivative of this tensor to the `grad` of each leaf that it depends on.
@@ -193,6 +194,35 @@ def check_differentiable(value: Any, what: str) -> None:
         )
 
 
+def _projections(whole: Tensor) -> tuple:
+    """A tensor for each result of an op that gives a tuple."""
+    parts = []
+    for index, data in enumerate(whole.data):
+        part = Tensor(data, whole.level)
+        if whole.requires_grad and data.dtype.kind in "fc":
+            part.requires_grad = True
+            part.op, part.args, part.params = PROJECT, (whole,), {"index": index}
+        parts.append(part)
+    return tuple(parts)
+
+
+class _Parts(dict):
+    """Cotangents of some of the results of an op that gives a tuple, by position."""
+
+    def __add__(self, other: "_Parts") -> "_Parts":
+        merged = _Parts(self)
+        for index, g in other.items():
+            merged[index] = merged[index] + g if index in merged else g
+        return merged
+
+    def filled(self, results: tuple) -> list:
+        """One cotangent a result, zeros where none came."""
+        return [
+            self[i] if i in self else np.zeros(shape_of(out), out.dtype)
+            for i, out in enumerate(results)
+        ]
+
+
 def _seed(output: Tensor, gradient: Any) -> Any:
     """The cotangent that a backward pass starts from."""
     if gradient is None:
@@ -260,6 +290,10 @@ def leaf_cotangents(
 def _contributions(tensor: Tensor, g: Any, create_graph: bool) -> list[tuple[Tensor, Any]]:
     """What one op passes on to each of its tracked arguments."""
     op, level, params = tensor.op, tensor.level, tensor.params
+    if op is PROJECT:
+        return [(tensor.args[0], _Parts({params["index"]: g}))]
+    if op.several:
+        g = g.filled(tensor.data)
     out, values = tensor.data, tensor.values
     if create_graph:
         _check_unchanged(tensor)

@@ -22,7 +22,7 @@ from chainrule.tensor import check_differentiable
 class Dual(ArrayBox):
     """A value and its tangent: primal + tangent * epsilon, with epsilon^2 = 0."""
 
-    __slots__ = ("primal", "tangent", "level")
+    __slots__ = ("level", "primal", "tangent")
 
     def __init__(self, primal: Any, tangent: Any, level: int):
         self.primal = primal
@@ -38,14 +38,28 @@ class Dual(ArrayBox):
         mine = [isinstance(arg, Dual) and arg.level == level for arg in args]
         primals = [arg.primal if own else arg for arg, own in zip(args, mine, strict=True)]
         out = op(*primals, **params)
-        if not op.differentiable:
-            return out
         tangents = [arg.tangent if own else None for arg, own in zip(args, mine, strict=True)]
+        if op.several:
+            return _push_several(op, tangents, out, primals, params, level)
+        if not op.differentiable or dtype_of(out).kind not in "fc":
+            return out
         tangent = push(op, tangents, out, primals, params)
         return out if tangent is None else Dual(out, tangent, level)
 
     def __repr__(self) -> str:
         return f"dual({self.primal!r}, tangent={self.tangent!r})"
+
+
+def _push_several(
+    op: Op, tangents: list, out: tuple, primals: list, params: dict, level: int
+) -> tuple:
+    """Duals for the results of an op that gives a tuple; integers have no tangent."""
+    filled = [_zeros(p) if t is None else t for t, p in zip(tangents, primals, strict=True)]
+    slopes = op.jvp(tuple(filled), out, *primals, **params)
+    return tuple(
+        Dual(value, slope, level) if dtype_of(value).kind in "fc" else value
+        for value, slope in zip(out, slopes, strict=True)
+    )
 
 
 def push(op: Op, tangents: list, out: Any, primals: list, params: dict) -> Any:

@@ -1,7 +1,8 @@
-"""The static graph: nodes in static single assignment, in an order in which they can be computed."""
+"""The static graph: nodes in static single assignment, arguments before results."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Any
+from functools import cached_property
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -17,7 +18,7 @@ class Node:
     op's options. `scope` is the path of the module that made it, `line` the source line.
     """
 
-    __slots__ = ("aval", "op", "args", "params", "value", "name", "scope", "line")
+    __slots__ = ("args", "aval", "line", "name", "op", "params", "scope", "value")
 
     def __init__(
         self,
@@ -28,8 +29,7 @@ class Node:
         *,
         value: Any = None,
         name: str = "",
-        scope: str = "",
-        line: str = "",
+        place: tuple[str, str] = ("", ""),
     ):
         self.aval = aval
         self.op = op
@@ -37,8 +37,7 @@ class Node:
         self.params = params or {}
         self.value = value
         self.name = name
-        self.scope = scope
-        self.line = line
+        self.scope, self.line = place
 
     @property
     def is_constant(self) -> bool:
@@ -50,9 +49,8 @@ class Node:
 
     def with_args(self, args: tuple["Node", ...]) -> "Node":
         """The same op on other arguments."""
-        return Node(
-            self.aval, self.op, args, self.params, name=self.name, scope=self.scope, line=self.line
-        )
+        place = (self.scope, self.line)
+        return Node(self.aval, self.op, args, self.params, name=self.name, place=place)
 
     def __repr__(self) -> str:
         kind = self.op.name if self.op else "constant" if self.is_constant else "input"
@@ -62,6 +60,14 @@ class Node:
 def constant(value: Any) -> Node:
     """A node that holds a value (a plain array or number, or a box from outside the trace)."""
     return Node(aval_of(value), value=value)
+
+
+class Plan(NamedTuple):
+    """How to run a graph: places in a list of values, and which to forget after each step."""
+
+    constants: list[tuple[int, Any]]
+    steps: list[tuple[int, Op, tuple[int, ...], Mapping[str, Any], tuple[int, ...]]]
+    outputs: list[int]
 
 
 class Graph:
@@ -97,6 +103,23 @@ class Graph:
         outputs = [new[node] for node in self.outputs]
         return Graph(self.inputs, outputs, self.name, self.in_structure, self.out_structure)
 
+    @cached_property
+    def plan(self) -> Plan:
+        """The graph as numbered steps, for the interpreter."""
+        places = {node: i for i, node in enumerate(self.nodes)}
+        kept = {places[node] for node in (*self.outputs, *self.inputs)}
+        last: dict[int, int] = {}
+        for i, node in enumerate(self.nodes):
+            last.update((places[arg], i) for arg in node.args)
+        steps = []
+        for i, node in enumerate(self.nodes):
+            if node.op is not None:
+                args = tuple(places[arg] for arg in node.args)
+                done = tuple(a for a in set(args) if last[a] == i and a not in kept)
+                steps.append((i, node.op, args, node.params, done))
+        constants = [(places[node], node.value) for node in self.nodes if node.is_constant]
+        return Plan(constants, steps, [places[node] for node in self.outputs])
+
     @property
     def calls(self) -> Iterator[Node]:
         """The nodes that are results of ops."""
@@ -128,7 +151,9 @@ class Graph:
                 scope = node.scope
                 lines.append(f"  [{scope}]" if scope else "  []")
             text = _call_text(node, names)
-            lines.append(f"    {text:<{min(width, 72)}}  {_aval_text(node.aval)}  {node.line}".rstrip())
+            lines.append(
+                f"    {text:<{min(width, 72)}}  {_aval_text(node.aval)}  {node.line}".rstrip()
+            )
             for key, inner in node.params.items():
                 if isinstance(inner, Graph):
                     lines.append(f"      {key}:")

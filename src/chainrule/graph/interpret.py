@@ -1,11 +1,10 @@
 """The interpreter: run any graph with NumPy, or on boxes. It is the oracle of the compiler."""
 
-from collections import Counter
 from typing import Any
 
 from chainrule import tree
 from chainrule.errors import ShapeError
-from chainrule.graph.graph import Graph, Node
+from chainrule.graph.graph import Graph
 from chainrule.ops.table import PROJECT
 
 
@@ -16,23 +15,15 @@ def run_flat(graph: Graph, values: list) -> list:
             f"{graph.name}: got {len(values)} inputs, expected {len(graph.inputs)}: "
             + ", ".join(f"{node.name}: {node.aval}" for node in graph.inputs)
         )
-    environment: dict[Node, Any] = dict(zip(graph.inputs, values, strict=True))
-    uses = Counter(arg for node in graph.nodes for arg in node.args)
-    uses.update(graph.outputs)
-    for node in graph.nodes:
-        if node.op is None:
-            environment.setdefault(node, node.value)
-            continue
-        args = [environment[arg] for arg in node.args]
-        if node.op is PROJECT:
-            environment[node] = args[0][node.params["index"]]
-        else:
-            environment[node] = node.op(*args, **node.params)
-        for arg in node.args:
-            uses[arg] -= 1
-            if not uses[arg]:
-                del environment[arg]
-    return [environment[node] for node in graph.outputs]
+    slots = [*values, *(None for _ in range(len(graph.nodes) - len(values)))]
+    for place, value in graph.plan.constants:
+        slots[place] = value
+    for place, op, args, params, done in graph.plan.steps:
+        taken = [slots[arg] for arg in args]
+        slots[place] = taken[0][params["index"]] if op is PROJECT else op(*taken, **params)
+        for arg in done:
+            slots[arg] = None
+    return [slots[place] for place in graph.plan.outputs]
 
 
 def interpret(graph: Graph, *args: Any) -> Any:

@@ -4,6 +4,7 @@ import functools
 import os
 import sys
 from collections.abc import Callable
+from itertools import pairwise
 from types import FrameType
 from typing import Any
 
@@ -22,7 +23,7 @@ _PACKAGE = os.path.dirname(os.path.dirname(os.path.abspath(__file__))) + os.sep
 class Traced(ArrayBox):
     """A value without numbers: its shape and dtype, and the node that makes it."""
 
-    __slots__ = ("node", "level")
+    __slots__ = ("level", "node")
 
     def __init__(self, node: Node, level: int):
         self.node = node
@@ -35,16 +36,16 @@ class Traced(ArrayBox):
     def interpret(self, op: Op, args: tuple, params: dict) -> Any:
         level = self.level
         avals = op.infer(*map(aval_of, args), **params)
-        scope, line = _place()
+        place = _place()
         nodes = tuple(
             arg.node if isinstance(arg, Traced) and arg.level == level else constant(_plain(arg))
             for arg in args
         )
-        node = Node(avals, op, nodes, params, scope=scope, line=line)
+        node = Node(avals, op, nodes, params, place=place)
         if not op.several:
             return Traced(node, level)
         return tuple(
-            Traced(Node(aval, PROJECT, (node,), {"index": i}, scope=scope, line=line), level)
+            Traced(Node(aval, PROJECT, (node,), {"index": i}, place=place), level)
             for i, aval in enumerate(avals)
         )
 
@@ -81,7 +82,9 @@ class Traced(ArrayBox):
         raise self._refuse("a NumPy function", "Use the function of that name in chainrule.")
 
     def __setitem__(self, key: Any, value: Any) -> None:
-        raise self._refuse("an assignment in place", "Write x = chainrule.index_set(x, key, value).")
+        raise self._refuse(
+            "an assignment in place", "Write x = chainrule.index_set(x, key, value)."
+        )
 
     def __repr__(self) -> str:
         return f"traced({self.aval})"
@@ -111,7 +114,7 @@ def _place() -> tuple[str, str]:
 def _scope(modules: list) -> str:
     """The dotted path from the outermost module to the innermost."""
     parts = []
-    for outer, inner in zip(modules, modules[1:], strict=False):
+    for outer, inner in pairwise(modules):
         names = [path for path, module in outer.named_modules() if module is inner and path]
         parts.append(min(names, key=len) if names else type(inner).__name__)
     return ".".join(parts)

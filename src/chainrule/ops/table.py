@@ -5,6 +5,7 @@ argument with the highest level interprets the call: a recording tensor, a dual 
 value, an expression. There is no current interpreter and no stack of them, so modes nest freely.
 """
 
+import inspect
 import itertools
 from abc import abstractmethod
 from collections.abc import Callable, Mapping, Sequence
@@ -21,6 +22,10 @@ VARIADIC = -1
 
 new_level = itertools.count(1).__next__
 """Each transformation takes a level of its own, so that nested ones never mix (level 0 is eager)."""
+
+
+_READY = frozenset((np.ndarray, float, int, bool))
+"""Types of arguments that rules can compute with as they are; lists, say, become arrays first."""
 
 
 class Box:
@@ -93,13 +98,16 @@ class Op:
             args, params = self.bind(args, params)
         elif params:
             self.bind(args, params)
-        top = None
+        top, ready = None, True
         for arg in args:
-            if isinstance(arg, Box) and (top is None or arg.level > top.level):
-                top = arg
+            if isinstance(arg, Box):
+                if top is None or arg.level > top.level:
+                    top = arg
+            elif type(arg) not in _READY:
+                ready = False
         if top is None:
             return self.compute(args, params)
-        return top.interpret(self, args, params)
+        return top.interpret(self, args if ready else tuple(map(operand, args)), params)
 
     def bind(self, args: tuple, params: dict) -> tuple[tuple, dict]:
         """Sort a call's arguments into arrays and a complete set of params."""
@@ -190,19 +198,17 @@ def op_named(name: str) -> Op:
     return OPS[name]
 
 
-def defop(name: str, *, doc: str, arity: int | None = None, **fields: Any) -> Op:
-    """Define an op: make its record and enter it into the table.
+def make_op(name: str, *, doc: str, arity: int | None = None, **fields: Any) -> Op:
+    """Make an op's record without entering it into the table.
 
     The options and their defaults are the keyword-only parameters of `infer`.
     """
-    if name in OPS:
-        raise ValueError(f"op {name!r} is defined twice")
     rule = fields["infer"]
     code, defaults = rule.__code__, rule.__kwdefaults__ or {}
     first = code.co_argcount
     options = code.co_varnames[first : first + code.co_kwonlyargcount]
     if arity is None:
-        arity = VARIADIC if code.co_flags & 0x04 else first
+        arity = VARIADIC if code.co_flags & inspect.CO_VARARGS else first
     op = Op(
         name,
         arity=arity,
@@ -214,8 +220,15 @@ def defop(name: str, *, doc: str, arity: int | None = None, **fields: Any) -> Op
     object.__setattr__(op, "__doc__", doc)
     object.__setattr__(op, "__name__", name)
     object.__setattr__(op, "__qualname__", name)
-    OPS[name] = op
     return op
+
+
+def defop(name: str, **fields: Any) -> Op:
+    """Define an op: make its record and enter it into the table."""
+    if name in OPS:
+        raise ValueError(f"op {name!r} is defined twice")
+    OPS[name] = make_op(name, **fields)
+    return OPS[name]
 
 
 @dataclass(frozen=True)
@@ -258,7 +271,7 @@ def _not_callable(*args: Any, **params: Any) -> Any:
     raise TypeError("project takes its argument from an op that gives a tuple.")
 
 
-PROJECT = defop(
+PROJECT = make_op(
     "project",
     np=_not_callable,
     infer=lambda bundle, *, index: bundle[index],
