@@ -7,7 +7,7 @@ import numpy as np
 
 from chainrule.aval import Aval, aval_of, result_dtype
 from chainrule.errors import DtypeError, OptionError, ShapeError
-from chainrule.ops.elementwise import POSITIVE, REAL, log, sigmoid
+from chainrule.ops.elementwise import POSITIVE, REAL, cast, log, sigmoid, square
 from chainrule.ops.promotion import (
     broadcast,
     infer_arithmetic,
@@ -16,7 +16,7 @@ from chainrule.ops.promotion import (
     promoted,
     promoted_to_floats,
 )
-from chainrule.ops.table import Op, defop, refuse_dtype, sample
+from chainrule.ops.table import Op, defop, dtype_of, refuse_dtype, sample
 
 _CLASH = (sample(np.ones(3), np.ones(4)), ShapeError, r"shapes \(3,\) and \(4,\) do not broadcast")
 _BINARY_NOTE = (
@@ -104,7 +104,7 @@ divide = binary(
 >>> divide(np.array([1.0, 2.0]), 4.0)
 array([0.25, 0.5 ])""",
     real=True,
-    partials=(lambda out, x, y: 1.0 / y, lambda out, x, y: -out / y),
+    partials=(lambda out, x, y: 1.0 / like(out, y), lambda out, x, y: -out / y),
     identity=((1, 1.0),),
     latex=r"\frac{{{0}}}{{{1}}}",
     domain=(REAL, POSITIVE),
@@ -134,6 +134,12 @@ array([1., 2.])""",
 )
 
 
+def like(out: Any, x: Any) -> Any:
+    """An argument in the dtype of the result, for rules in which integers would lose digits."""
+    dtype = dtype_of(out)
+    return x if dtype_of(x) == dtype else cast(x, dtype=dtype)
+
+
 def _power_by_base(out: Any, x: Any, y: Any) -> Any:
     if type(y) in (int, float):
         if y == 2:
@@ -143,6 +149,7 @@ def _power_by_base(out: Any, x: Any, y: Any) -> Any:
 
 
 def _power_by_exponent(out: Any, x: Any, y: Any) -> Any:
+    x = like(out, x)
     return where(x == 0, 0.0, out * log(where(x == 0, 1.0, x)))
 
 
@@ -209,7 +216,10 @@ arctan2 = binary(
 >>> arctan2(np.array([1.0]), np.array([1.0]))
 array([0.78539816])""",
     real=True,
-    partials=(lambda out, x, y: y / (x * x + y * y), lambda out, x, y: -x / (x * x + y * y)),
+    partials=(
+        lambda out, x, y: y / square(hypot(x, y)),
+        lambda out, x, y: -(x / square(hypot(x, y))),
+    ),
     latex=r"\operatorname{{atan2}}({0}, {1})",
     domain=(REAL, POSITIVE),
 )
