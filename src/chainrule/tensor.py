@@ -48,18 +48,22 @@ class Tensor(ArrayBox):
     def dtype(self) -> np.dtype:
         return self.data.dtype
 
-    def interpret(self, op: Op, args: tuple, params: dict) -> "Tensor":
-        level, tracked, values, plain = self.level, False, [], True
+    def interpret(self, op: Op, args: tuple, params: dict) -> Any:
+        level, tracked, plain = self.level, False, True
+        values: list = []
         for arg in args:
-            if isinstance(arg, Tensor) and arg.level == level:
-                tracked = tracked or arg.requires_grad
-                arg = arg.data
             if isinstance(arg, Box):
+                if isinstance(arg, Tensor) and arg.level == level:
+                    tracked = tracked or arg.requires_grad
+                    value = arg.data
+                    plain = plain and not isinstance(value, Box)
+                    values.append(value)
+                    continue
                 plain = False
             values.append(arg)
         out = Tensor(op.compute(values, params) if plain else op(*values, **params), level)
         # Integers, as from a cast, carry no derivative.
-        if tracked and op.differentiable and (op.several or out.dtype.kind in "fc"):
+        if tracked and op.differentiable and (op.several or out.data.dtype.kind in "fc"):
             out.requires_grad = True
             out.op = op
             out.args = args

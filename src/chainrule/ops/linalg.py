@@ -133,13 +133,13 @@ def _infer_linear(x: Aval, weight: Aval, bias: Aval) -> Aval:
 
 
 def _linear(x: Any, weight: Any, bias: Any) -> Any:
-    if weight.ndim != 2 or bias.ndim != 1 or bias.shape[0] != weight.shape[0] or x.ndim < 1:
-        _infer_linear(aval_of(x), aval_of(weight), aval_of(bias))
     dtype = weight.dtype
     if not (x.dtype is dtype and bias.dtype is dtype):
         dtype = result_dtype(x.dtype, weight.dtype, bias.dtype)
         x, weight, bias = (a.astype(dtype, copy=False) for a in (x, weight, bias))
-    out = np.matmul(x, weight.T)
+    if weight.ndim != 2 or x.ndim < 1 or bias.shape != weight.shape[:1]:
+        _infer_linear(aval_of(x), aval_of(weight), aval_of(bias))
+    out = x.dot(weight.T)
     out += bias
     return out
 

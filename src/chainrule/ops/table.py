@@ -68,6 +68,7 @@ class Op:
     fixed: int
     defaults: Mapping[str, Any]
     required: tuple[str, ...]
+    options: frozenset[str]
     partials: tuple = ()
     transpose: tuple = ()
     jointly_linear: bool = False
@@ -94,10 +95,11 @@ class Op:
         return bool(self.partials or self.transpose or self.vjp)
 
     def __call__(self, *args: Any, **params: Any) -> Any:
-        if len(args) != self.arity or self.defaults or self.required:
-            args, params = self.bind(args, params)
-        elif params:
-            self.bind(args, params)
+        if self.options or params or len(args) != self.arity:
+            if len(args) == self.arity and (params.keys() <= self.options):
+                params = {**self.defaults, **params}
+            if len(params) != len(self.options) or len(args) != self.arity:
+                args, params = self.bind(args, params)
         top, ready = None, True
         for arg in args:
             if isinstance(arg, Box):
@@ -215,6 +217,7 @@ def make_op(name: str, *, doc: str, arity: int | None = None, **fields: Any) -> 
         fixed=first,
         defaults={option: defaults[option] for option in options if option in defaults},
         required=tuple(option for option in options if option not in defaults),
+        options=frozenset(options),
         **fields,
     )
     object.__setattr__(op, "__doc__", doc)
