@@ -182,6 +182,12 @@ def _dressed(args: tuple, dress: Callable, random: np.random.Generator) -> tuple
     return tuple(drawn)
 
 
+def concrete_sample(name: str, specs: tuple) -> tuple:
+    """The arguments that a record's sample stands for."""
+    random = generator(name)
+    return tuple(_draw(spec, random) for spec in specs)
+
+
 def _draw(spec: Any, random: np.random.Generator) -> Any:
     """What a record's sample stands for."""
     if isinstance(spec, tuple):

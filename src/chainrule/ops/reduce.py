@@ -53,14 +53,18 @@ def _wide_int(dtype: np.dtype) -> np.dtype:
     return dtype if dtype.kind in "fc" else np.sum(np.zeros((), dtype)).dtype
 
 
-def _infer_sum(x: Aval, *, axis: Axis = None, keepdims: bool = False) -> Aval:
-    return Aval(reduced(x.shape, several_axes("sum", axis, x.shape), keepdims), _wide_int(x.dtype))
+def _infer_total(name: str) -> Callable:
+    def infer(x: Aval, *, axis: Axis = None, keepdims: bool = False) -> Aval:
+        axes = several_axes(name, axis, x.shape)
+        return Aval(reduced(x.shape, axes, keepdims), _wide_int(x.dtype))
+
+    return infer
 
 
 reduce_sum = defop(
     "sum",
     np=_reduction(np.sum),
-    infer=_infer_sum,
+    infer=_infer_total("sum"),
     transpose=(lambda g, x, axis, keepdims: _expand(g, x, axis, keepdims),),
     latex=r"\sum {0}",
     samples=(*_AXES, sample((0, 3), axis=0)),
@@ -151,7 +155,7 @@ def _prod_jvp(tangents: tuple, out: Any, x: Any, axis: Axis, keepdims: bool) -> 
 reduce_prod = defop(
     "prod",
     np=_reduction(np.prod),
-    infer=_infer_sum,
+    infer=_infer_total("prod"),
     vjp=_prod_vjp,
     jvp=_prod_jvp,
     latex=r"\prod {0}",
@@ -243,7 +247,7 @@ def _infer_cumsum(x: Aval, *, axis: int = 0) -> Aval:
 
 cumsum = defop(
     "cumsum",
-    np=lambda x, *, axis=0: np.cumsum(x, axis=axis),
+    np=lambda x, *, axis=0: np.cumsum(x, axis=one_axis("cumsum", axis, np.shape(x))),
     infer=_infer_cumsum,
     transpose=(lambda g, x, axis: flip(cumsum(flip(g, axis), axis=axis), axis),),
     latex=r"\operatorname{{cumsum}}({0})",

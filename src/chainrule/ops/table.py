@@ -96,9 +96,10 @@ class Op:
 
     def __call__(self, *args: Any, **params: Any) -> Any:
         if self.options or params or len(args) != self.arity:
-            if len(args) == self.arity and (params.keys() <= self.options):
+            known = len(args) == self.arity and params.keys() <= self.options
+            if known:
                 params = {**self.defaults, **params}
-            if len(params) != len(self.options) or len(args) != self.arity:
+            if not known or len(params) != len(self.options):
                 args, params = self.bind(args, params)
         top, ready = None, True
         for arg in args:
@@ -155,7 +156,7 @@ class Op:
     def compute(self, args: Sequence, params: dict) -> Any:
         """The op's meaning on plain arrays; what does not fit is explained by the shape rule."""
         for arg in args:
-            if type(arg) is not np.ndarray:
+            if type(arg) not in _READY or type(arg) is np.ndarray and arg.dtype.kind not in "fiubc":
                 args = tuple(map(as_operand, args))
                 break
         try:
