@@ -111,21 +111,12 @@ def value_and_grad(
     >>> value_and_grad(lambda x: (x * x).sum())(np.array([1.0, 3.0]))
     (np.float64(10.0), array([2., 6.]))
     """
-    numbers = (argnums,) if isinstance(argnums, int) else tuple(argnums)
 
     @functools.wraps(function)
     def run(*args: Any, **options: Any) -> tuple:
-        _check_argnums(numbers, args)
-        chosen = [number % len(args) for number in numbers]
-
-        def of_chosen(*values: Any) -> Any:
-            full = list(args)
-            for number, value in zip(chosen, values, strict=True):
-                full[number] = value
-            return function(*full, **options)
-
-        value, pull, *aux = vjp(of_chosen, *(args[i] for i in chosen), has_aux=has_aux)
-        seed = _scalar_seed(value, getattr(function, "__name__", "the function"))
+        of_chosen, chosen = of_arguments(function, argnums, args, options)
+        value, pull, *aux = vjp(of_chosen, *chosen, has_aux=has_aux)
+        seed = scalar_seed(value, "grad", function)
         gradients = pull(seed)
         gradient = gradients[0] if isinstance(argnums, int) else gradients
         return ((value, *aux) if has_aux else value), gradient
@@ -133,9 +124,7 @@ def value_and_grad(
     return run
 
 
-def grad(
-    function: Callable, argnums: int | Sequence[int] = 0, has_aux: bool = False
-) -> Callable:
+def grad(function: Callable, argnums: int | Sequence[int] = 0, has_aux: bool = False) -> Callable:
     """A function that gives the gradient of `function`; apply it again for higher orders.
 
     See `value_and_grad`; with `has_aux` the result is (gradient, aux).
@@ -153,7 +142,15 @@ def grad(
     return run
 
 
-def _check_argnums(numbers: tuple[int, ...], args: tuple) -> None:
+def of_arguments(
+    function: Callable, argnums: int | Sequence[int], args: tuple, options: dict
+) -> tuple[Callable, tuple]:
+    """A function of the chosen arguments alone, the others held, and their values.
+
+    Raises:
+        GradientError: there is no argument of that number, or it is named twice.
+    """
+    numbers = (argnums,) if isinstance(argnums, int) else tuple(argnums)
     for number in numbers:
         if not -len(args) <= number < len(args):
             raise GradientError(
@@ -161,16 +158,30 @@ def _check_argnums(numbers: tuple[int, ...], args: tuple) -> None:
                 "arguments. Pass the argument by position."
             )
 
+    places = [number % len(args) for number in numbers]
+    if len(set(places)) != len(places):
+        raise GradientError(f"argnums={argnums} names an argument twice; name each once.")
 
-def _scalar_seed(value: Any, name: str) -> Any:
+    def of_chosen(*values: Any) -> Any:
+        full = list(args)
+        for place, value in zip(places, values, strict=True):
+            full[place] = value
+        return function(*full, **options)
+
+    return of_chosen, tuple(args[place] for place in places)
+
+
+def scalar_seed(value: Any, what: str, function: Callable) -> Any:
+    """The cotangent 1 of a function's value, which must be one number."""
+    name = getattr(function, "__name__", "the function")
     if not hasattr(value, "shape") and not np.isscalar(value):
         raise GradientError(
-            f"grad: {name} returned a {type(value).__name__}, expected one number. "
+            f"{what}: {name} returned a {type(value).__name__}, expected one number. "
             "Return the loss alone, or (loss, aux) with has_aux=True."
         )
     if shape_of(value) != ():
         raise GradientError(
-            f"grad: {name} returned shape {shape_of(value)}, expected one number (shape ()). "
-            "Reduce it with .sum() or .mean(), or use vjp for several outputs."
+            f"{what}: {name} returned shape {shape_of(value)}, expected one number (shape ()). "
+            "Reduce it with .sum() or .mean(), or use vjp or jacobian for several outputs."
         )
     return np.ones((), aval_of(value).dtype)
