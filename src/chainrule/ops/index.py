@@ -6,9 +6,9 @@ import numpy as np
 
 from chainrule.aval import Aval, as_operand, aval_of, result_dtype
 from chainrule.errors import DtypeError, ShapeError
-from chainrule.ops.axes import one_axis
-from chainrule.ops.table import Box, Ids, defop, sample, shape_of
+from chainrule.ops.axes import integer, one_axis
 from chainrule.ops.shape import broadcast_to, unbroadcast
+from chainrule.ops.table import Box, Ids, defop, operand, sample, shape_of
 
 ARRAY = "array"
 """Stands in a pattern for an index array, which is an argument of its own."""
@@ -23,55 +23,71 @@ def parse(key: Any, shape: tuple[int, ...]) -> tuple[Pattern, list]:
     """Split what stands between the brackets into a static pattern and the index arrays.
 
     Raises:
-        ShapeError: more indices than axes.
+        ShapeError: more indices than axes, or a mask of another shape than the axes it covers.
         DtypeError: an index that is no integer, slice, None, Ellipsis, or integer or bool array.
     """
-    entries = list(key) if isinstance(key, tuple) else [key]
-    taken = sum(_axes_taken(entry) for entry in entries)
+    entries = [_parse_entry(entry) for entry in (key if isinstance(key, tuple) else (key,))]
+    taken = sum(map(_axes_taken, entries))
     if taken > len(shape):
         raise ShapeError(f"index: {taken} indices for shape {shape}, which has {len(shape)} axes.")
     dots = [i for i, entry in enumerate(entries) if entry is Ellipsis]
     if len(dots) > 1:
         raise ShapeError("index: '...' stands more than once; write it at most once.")
     at = dots[0] if dots else len(entries)
-    entries[at : at + 1] = [slice(None)] * (len(shape) - taken)
-    pattern, arrays = [], []
+    entries[at : at + 1] = [(None, None, None)] * (len(shape) - taken)
+    pattern, arrays, axis = [], [], 0
     for entry in entries:
-        item, found = _parse_entry(entry)
-        pattern += item
-        arrays += found
+        if entry is None or isinstance(entry, (int, tuple)):
+            pattern.append(NEW if entry is None else entry)
+        else:
+            found = _true_places(entry, shape, axis) if entry.dtype.kind == "b" else [entry]
+            pattern += [ARRAY] * len(found)
+            arrays += found
+        axis += _axes_taken(entry)
     return tuple(pattern), arrays
+
+
+def _parse_entry(entry: Any) -> Any:
+    """One index in a form of its own: None, Ellipsis, an int, slice bounds, or an array."""
+    if entry is None or entry is Ellipsis:
+        return entry
+    if isinstance(entry, slice):
+        return tuple(
+            None if bound is None else integer(bound, "index: a bound of a slice")
+            for bound in (entry.start, entry.stop, entry.step)
+        )
+    if isinstance(entry, (int, np.integer)) and not isinstance(entry, bool):
+        return int(entry)
+    if isinstance(entry, list) and not entry:
+        return np.zeros(0, np.int64)
+    array = entry if isinstance(entry, Box) else np.asarray(as_operand(entry))
+    if array.dtype.kind not in "iub" or (array.dtype.kind == "b" and array.ndim == 0):
+        found = "a single bool" if array.dtype.kind == "b" else f"an index of dtype {array.dtype}"
+        raise DtypeError(
+            f"index: got {found}; expected integers, slices, None, '...', "
+            "or an array of integers or booleans."
+        )
+    if isinstance(array, Box) or array.dtype.kind == "b":
+        return array
+    return array.astype(np.int64, copy=False)
 
 
 def _axes_taken(entry: Any) -> int:
     if entry is None or entry is Ellipsis:
         return 0
     dtype = getattr(entry, "dtype", None)
-    return len(shape_of(entry)) if dtype is not None and dtype.kind == "b" else 1
+    return entry.ndim if dtype is not None and dtype.kind == "b" else 1
 
 
-def _parse_entry(entry: Any) -> tuple[list, list]:
-    if entry is None:
-        return [NEW], []
-    if isinstance(entry, slice):
-        return [(_bound(entry.start), _bound(entry.stop), _bound(entry.step))], []
-    if isinstance(entry, (int, np.integer)) and not isinstance(entry, bool):
-        return [int(entry)], []
-    array = entry if isinstance(entry, Box) else np.asarray(as_operand(entry))
-    if array.dtype.kind in "iu" or (array.size == 0 and isinstance(entry, list)):
-        return [ARRAY], [array if isinstance(array, Box) else array.astype(np.int64, copy=False)]
-    if array.dtype.kind != "b":
-        raise DtypeError(
-            f"index: got an index of dtype {array.dtype}; expected integers, slices, None, '...', "
-            "or an array of integers or booleans."
+def _true_places(mask: Any, shape: tuple[int, ...], axis: int) -> list:
+    """The index arrays of a mask's true places; it covers the axes from `axis` on."""
+    covered = shape[axis : axis + mask.ndim]
+    if mask.shape != covered:
+        raise ShapeError(
+            f"index: a mask of shape {mask.shape} stands for axes of sizes {covered} of shape "
+            f"{shape}; they must be equal."
         )
-    mask = np.asarray(getattr(array, "data", array) if isinstance(array, Box) else array)
-    found = np.nonzero(mask)
-    return [ARRAY] * len(found), list(found)
-
-
-def _bound(value: Any) -> int | None:
-    return None if value is None else int(value.item() if isinstance(value, Box) else value)
+    return list(np.nonzero(mask.numpy() if isinstance(mask, Box) else mask))
 
 
 def key_of(pattern: Pattern, arrays: tuple) -> tuple:
@@ -192,11 +208,19 @@ array([0., 3., 0.])
 
 def _infer_index_set(x: Aval, v: Aval, *arrays: Aval, pattern: Pattern) -> Aval:
     room = _infer_index(x, *arrays, pattern=pattern).shape
-    if np.broadcast_shapes(room, v.shape) != room:
-        raise ShapeError(
-            f"index_set: values of shape {v.shape} do not broadcast to the selection's {room}."
-        )
+    _check_room("index_set", v.shape, room)
     return Aval(x.shape, result_dtype(x, v))
+
+
+def _check_room(op: str, values: tuple[int, ...], room: tuple[int, ...]) -> None:
+    """Refuse values that do not broadcast to the selected places."""
+    tail = room[len(room) - len(values) :]
+    if len(values) > len(room) or any(
+        own not in (1, size) for own, size in zip(values, tail, strict=True)
+    ):
+        raise ShapeError(
+            f"{op}: values of shape {values} do not broadcast to the selection's {room}."
+        )
 
 
 def _index_set(x: Any, v: Any, *arrays: Any, pattern: Pattern) -> np.ndarray:
@@ -236,6 +260,11 @@ index_set_op = defop(
             sample((3,), (2,), np.array([1, 1]), pattern=(ARRAY,)),
             ShapeError,
             "selected more than once",
+        ),
+        (
+            sample((3,), (2,), pattern=((None, None, None),)),
+            ShapeError,
+            r"values of shape \(2,\) do not broadcast to the selection's \(3,\)",
         ),
     ),
     doc="""x with the selected places replaced by v.
@@ -279,11 +308,12 @@ def index_add(x: Any, key: Any, values: Any) -> Any:
     >>> index_add(np.zeros(3), np.array([1, 1]), np.array([4.0, 5.0]))
     array([0., 9., 0.])
     """
+    x, values = operand(x), operand(values)
     pattern, arrays = parse(key, shape_of(x))
     room = _infer_index(aval_of(x), *map(aval_of, arrays), pattern=pattern).shape
-    return x + scatter(
-        broadcast_to(values, shape=room), *arrays, pattern=pattern, shape=shape_of(x)
-    )
+    _check_room("index_add", shape_of(values), room)
+    wide = broadcast_to(values, shape=room)
+    return x + scatter(wide, *arrays, pattern=pattern, shape=shape_of(x))
 
 
 def take(x: Any, ids: Any, axis: int = 0) -> Any:
