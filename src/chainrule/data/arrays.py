@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 
 from chainrule.data.dataset import Dataset, label_ids
-from chainrule.data.files import StrPath
 from chainrule.data.images import image_dataset
+from chainrule.data.writing import StrPath
 from chainrule.errors import DataError, unknown
 
 _PAIRS = {
@@ -32,13 +32,9 @@ def read_npy(path: StrPath) -> np.ndarray:
     [0, 1, 2]
     """
     try:
-        array = np.load(path, mmap_mode="r", allow_pickle=False)
+        return np.asarray(np.lib.format.open_memmap(path, mode="r"))
     except _DAMAGES as error:
         raise DataError(f"cannot read {path} as a .npy file: {error}") from error
-    if not isinstance(array, np.ndarray):
-        array.close()
-        raise DataError(f"{path} holds several arrays; expected one. Use read_npz for it.")
-    return np.asarray(array)
 
 
 def read_npz(
@@ -74,10 +70,11 @@ def read_npz(
     if part not in _PAIRS:
         raise unknown("part", part, _PAIRS)
     try:
-        archive = np.load(path, allow_pickle=False)
-        if isinstance(archive, np.ndarray):
-            raise DataError(f"{path} holds one array; expected the samples and their targets")
-        with archive:
+        # NumPy leaves a file open that it opened itself and then finds damaged.
+        with open(path, "rb") as file:
+            archive = np.load(file, allow_pickle=False)
+            if isinstance(archive, np.ndarray):
+                raise DataError(f"{path} holds one array; expected the samples and their targets")
             x_name, y_name = _find_pair(Path(path), archive.files, (x, y), part)
             samples, targets = archive[x_name], archive[y_name]
     except DataError:
@@ -95,11 +92,11 @@ def read_npz(
 def _find_pair(
     path: Path, found: list[str], asked: tuple[str | None, str | None], part: str
 ) -> tuple[str, str]:
-    for usual in _PAIRS[part]:
-        x_name, y_name = asked[0] or usual[0], asked[1] or usual[1]
-        if x_name in found and y_name in found:
-            return x_name, y_name
-    wanted = asked if all(asked) else " or ".join(f"{a!r} and {b!r}" for a, b in _PAIRS[part])
+    pairs = [(asked[0] or x, asked[1] or y) for x, y in _PAIRS[part]]
+    for x, y in pairs:
+        if x in found and y in found:
+            return x, y
+    wanted = " or ".join(f"{x!r} and {y!r}" for x, y in dict.fromkeys(pairs))
     raise DataError(
         f"{path} has the arrays {', '.join(found) or '(none)'}; expected {wanted}. Say which to "
         "take: read_npz(path, x=..., y=...)."

@@ -6,8 +6,8 @@ import numpy as np
 
 from chainrule.data.cache import Arrays, dataset_folder, open_arrays, save_arrays
 from chainrule.data.dataset import Dataset
-from chainrule.data.files import StrPath
 from chainrule.data.transforms import Affine
+from chainrule.data.writing import StrPath
 from chainrule.errors import DataError
 
 try:
@@ -47,10 +47,12 @@ def mnist(*, flatten: bool = True, cache: StrPath | None = None) -> tuple[Datase
     Dataset('mnist test', 10,000 samples of shape (784,) uint8, pictures (1, 28, 28), 10 classes)
     """
     try:
-        arrays = _stored(dataset_folder(cache) / "mnist")
+        folder = dataset_folder(cache) / "mnist"
     except RuntimeError:
         # There is no home, as in a container whose user is not in the password file.
         arrays = _unpack_all()
+    else:
+        arrays = _stored(folder)
     return _part(arrays, "train", flatten), _part(arrays, "test", flatten)
 
 

@@ -5,17 +5,23 @@ import json
 import sys
 import zlib
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 
-from chainrule.data.files import StrPath, write_whole
+from chainrule.data.writing import StrPath, write_whole
 
 Arrays = dict[str, np.ndarray]
-"""The arrays of a data set by name, such as `train-x`."""
+"""The arrays of a data set, by `NAMES`."""
+
+NAMES = ("train-x", "train-y", "test-x", "test-y")
+"""The arrays that are kept of a data set."""
 
 _STAMP = "stamp.json"
 _HEADER_AT_MOST = 1024
+_NOT_AS_STORED = (OSError, ValueError, TypeError, LookupError)
+"""What reading a file raises that is missing, or that says something else than what was written."""
 
 
 def cache_folder(name: str = "") -> Path:
@@ -50,9 +56,9 @@ def save_arrays(folder: Path, arrays: Mapping[str, np.ndarray]) -> None:
     """
     folder.mkdir(parents=True, exist_ok=True)
     stamp = {}
-    for name, array in arrays.items():
+    for name in NAMES:
         path = folder / f"{name}.npy"
-        write_whole(path, lambda file, array=array: np.save(file, array, allow_pickle=False))
+        write_whole(path, partial(np.save, arr=arrays[name], allow_pickle=False))
         content, crc32 = _map_bytes(path)
         stamp[name] = {"bytes": content.size, "crc32": crc32}
     text = json.dumps(stamp, indent=1).encode()
@@ -65,30 +71,25 @@ def open_arrays(folder: Path) -> Arrays | None:
     Every byte is summed: at 5 GB/s and more, that costs less than the page faults that reading
     the data brings anyway.
     """
-    stamp = _read_stamp(folder)
     try:
-        return None if stamp is None else {name: _open(folder, name, stamp[name]) for name in stamp}
-    except (OSError, ValueError, TypeError, KeyError, AttributeError):
+        stamp = _read_stamp(folder)
+        return {name: _open(folder, name, stamp[name]) for name in NAMES}
+    except _NOT_AS_STORED:
         return None
 
 
 def is_stored(folder: Path) -> bool:
     """Whether the files of a stored data set are there, by their sizes alone."""
-    stamp = _read_stamp(folder)
     try:
-        return stamp is not None and all(
-            (folder / f"{name}.npy").stat().st_size == stamp[name]["bytes"] for name in stamp
-        )
-    except (OSError, TypeError, KeyError):
+        stamp = _read_stamp(folder)
+        files = [(folder / f"{name}.npy", stamp[name]["bytes"]) for name in NAMES]
+        return all(path.stat().st_size == size for path, size in files)
+    except _NOT_AS_STORED:
         return False
 
 
-def _read_stamp(folder: Path) -> dict[str, dict] | None:
-    try:
-        stamp = json.loads((folder / _STAMP).read_bytes())
-    except (OSError, ValueError):
-        return None
-    return stamp if isinstance(stamp, dict) and stamp else None
+def _read_stamp(folder: Path) -> dict[str, dict]:
+    return json.loads((folder / _STAMP).read_bytes())
 
 
 def _map_bytes(path: Path) -> tuple[np.ndarray, int]:
@@ -98,7 +99,7 @@ def _map_bytes(path: Path) -> tuple[np.ndarray, int]:
 
 
 def _open(folder: Path, name: str, expected: dict) -> np.ndarray:
-    """Map one array, or raise an error of any kind where it is not what the stamp says."""
+    """Map one array, or raise one of `_NOT_AS_STORED`."""
     content, crc32 = _map_bytes(folder / f"{name}.npy")
     if content.size != expected["bytes"] or crc32 != expected["crc32"]:
         raise ValueError(f"{name} is damaged")

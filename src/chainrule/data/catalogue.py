@@ -4,7 +4,7 @@ import string
 from dataclasses import dataclass
 
 from chainrule.data.cache import dataset_folder, is_stored
-from chainrule.data.files import StrPath
+from chainrule.data.writing import StrPath
 from chainrule.errors import unknown
 
 

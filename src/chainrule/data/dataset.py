@@ -257,6 +257,11 @@ def as_dataset(data: object, name: str = "data") -> Dataset:
     if isinstance(data, Dataset):
         return data
     if isinstance(data, (tuple, list)) and len(data) == 2:
+        if isinstance(data[0], Dataset):
+            raise DtypeError(
+                "expected one Dataset, got a pair of them. Give the training part, as in "
+                "train, test = data.mnist(), and the other one as validation=test."
+            )
         return Dataset(data[0], data[1], name)
     found = f"{len(data)} values" if isinstance(data, (tuple, list)) else type(data).__name__
     raise DtypeError(

@@ -11,7 +11,7 @@ from http.client import HTTPException, HTTPResponse
 from pathlib import Path
 
 from chainrule.data.catalogue import RemoteFile
-from chainrule.data.files import Progress
+from chainrule.data.writing import Progress
 from chainrule.errors import DataError, OptionError
 
 try:
@@ -172,16 +172,18 @@ def _transfer(
 
 
 def _open(url: str, start: int, timeout: float) -> HTTPResponse:
-    request = urllib.request.Request(url, headers={"User-Agent": "chainrule"})
+    headers = {"User-Agent": "chainrule"}
     if start:
-        request.add_header("Range", f"bytes={start}-")
+        headers["Range"] = f"bytes={start}-"
     try:
+        request = urllib.request.Request(url, headers=headers)
         return urllib.request.urlopen(request, timeout=timeout)
     except urllib.error.HTTPError as error:
         error.close()
         raise _TransferError(f"HTTP status {error.code} ({error.reason})") from error
-    except (OSError, HTTPException) as error:
-        raise _TransferError(str(error) or type(error).__name__) from error
+    except (OSError, HTTPException, ValueError) as error:
+        reason = getattr(error, "reason", error)
+        raise _TransferError(str(reason) or type(reason).__name__) from error
 
 
 def _read(response: HTTPResponse, at_most: int) -> bytes:
@@ -195,7 +197,7 @@ def _read(response: HTTPResponse, at_most: int) -> bytes:
 def _check_length(response: HTTPResponse, expected: int) -> None:
     """Turn away what is not the file, such as a page that says that it has moved."""
     offered = response.headers.get("Content-Length")
-    if offered is not None and int(offered) != expected:
+    if offered is not None and offered != str(expected):
         raise _TransferError(f"the server offers {offered} bytes; expected {expected}")
 
 

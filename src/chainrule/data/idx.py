@@ -17,8 +17,8 @@ import numpy as np
 
 from chainrule.data.checks import numeric_array
 from chainrule.data.dataset import Dataset
-from chainrule.data.files import StrPath, write_whole
 from chainrule.data.images import image_dataset
+from chainrule.data.writing import StrPath, write_whole
 from chainrule.errors import DataError, DtypeError, ShapeError
 
 _DTYPES = {

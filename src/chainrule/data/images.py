@@ -5,10 +5,11 @@ from pathlib import Path
 
 import numpy as np
 
+from chainrule.data.checks import numeric_array
 from chainrule.data.dataset import Dataset
-from chainrule.data.files import StrPath
 from chainrule.data.pictures import read_picture
 from chainrule.data.transforms import Affine
+from chainrule.data.writing import StrPath
 from chainrule.errors import DataError, OptionError, ShapeError, import_extra
 
 _SUFFIXES = frozenset(
@@ -37,12 +38,14 @@ def image_dataset(
     >>> image_dataset(np.zeros((2, 3, 8, 8), np.uint8), [0, 1], flatten=False)
     Dataset('images', 2 samples of shape (3, 8, 8) uint8, pictures (3, 8, 8), 2 classes)
     """
-    if x.dtype != np.uint8 or x.ndim not in (3, 4):
-        return Dataset(x, y, name, tuple(classes))
-    pictures = x[:, None] if x.ndim == 3 else x
+    pictures = numeric_array(x, "x")
+    if pictures.dtype != np.uint8 or pictures.ndim not in (3, 4):
+        return Dataset(pictures, y, name, tuple(classes))
+    if pictures.ndim == 3:
+        pictures = pictures[:, None]
     shape = pictures.shape[1:]
     if flatten and pictures.size:
-        pictures = pictures.reshape(len(x), -1)
+        pictures = pictures.reshape(len(pictures), -1)
     return Dataset(pictures, y, name, tuple(classes), shape, Affine(1 / 255))
 
 

@@ -5,10 +5,10 @@ from pathlib import Path
 
 from chainrule.data.arrays import read_npz
 from chainrule.data.dataset import Dataset
-from chainrule.data.files import StrPath
 from chainrule.data.idx import read_idx_pair
 from chainrule.data.images import read_image_folder
 from chainrule.data.tables import read_csv
+from chainrule.data.writing import StrPath
 from chainrule.errors import DataError, unknown
 
 _PARTS = {"train": ("train", "training"), "test": ("test", "testing", "t10k")}
@@ -67,25 +67,30 @@ def open_path(
 
 
 def _open_folder(folder: Path, part: str, classes: Sequence[str], flatten: bool) -> Dataset:
-    has_parts = False
-    for name in (*_PARTS[part], *_other(part)):
+    place = _find_part(folder, part)
+    if place is None:
+        if part == "test" or _find_part(folder, "test") is not None:
+            raise DataError(
+                f"{folder} has no {part} part; expected {' or '.join(_PARTS[part])}: a folder with "
+                "a folder of pictures for each class, or IDX files of that name"
+            )
+        place = folder
+    if place.is_dir():
+        return read_image_folder(place, classes=classes or None, flatten=flatten)
+    labels, title = _labels_beside(place), folder.resolve().name
+    return read_idx_pair(place, labels, name=title, classes=classes, flatten=flatten)
+
+
+def _find_part(folder: Path, part: str) -> Path | None:
+    """The file of images, or the folder of classes, that is this part."""
+    for name in _PARTS[part]:
         images = _first_file(folder, f"{name}-images-idx3-ubyte", f"{name}-images.idx3-ubyte")
-        found = images is not None or (folder / name).is_dir()
-        has_parts = has_parts or found
-        if not found or name not in _PARTS[part]:
-            continue
         if images is not None:
-            labels = _labels_beside(images)
-            title = folder.resolve().name
-            return read_idx_pair(images, labels, name=title, classes=classes, flatten=flatten)
-        return read_image_folder(folder / name, classes=classes or None, flatten=flatten)
-    if has_parts or part == "test":
-        raise DataError(f"{folder} has no {part} part; expected {' or '.join(_PARTS[part])} in it")
-    return read_image_folder(folder, classes=classes or None, flatten=flatten)
-
-
-def _other(part: str) -> tuple[str, ...]:
-    return _PARTS["test" if part == "train" else "train"]
+            return images
+        # A folder of pictures alone is a class: some classify trains.
+        if any(entry.is_dir() for entry in folder.glob(f"{name}/*")):
+            return folder / name
+    return None
 
 
 def _first_file(folder: Path, *names: str) -> Path | None:

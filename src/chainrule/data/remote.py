@@ -13,9 +13,9 @@ from chainrule.data.cache import Arrays, dataset_folder, open_arrays, save_array
 from chainrule.data.catalogue import Entry
 from chainrule.data.dataset import Dataset
 from chainrule.data.download import fetch
-from chainrule.data.files import Progress, StrPath
 from chainrule.data.idx import read_idx, read_idx_stream
 from chainrule.data.images import image_dataset
+from chainrule.data.writing import Progress, StrPath
 from chainrule.errors import DataError
 
 _DAMAGES = (OSError, EOFError, KeyError, zlib.error, zipfile.BadZipFile, tarfile.TarError)
@@ -136,15 +136,16 @@ def _named(
     entry: Entry, train_x: np.ndarray, train_y: np.ndarray, test_x: np.ndarray, test_y: np.ndarray
 ) -> Arrays:
     """The arrays as they are stored: pictures with their channels, ids from 0 on."""
-    arrays = {"train-x": train_x, "train-y": train_y, "test-x": test_x, "test-y": test_y}
-    for name, array in arrays.items():
-        if name.endswith("x"):
-            # An array of no axis would have no length, and the check of shapes speaks better.
-            picture = array.reshape(-1, *entry.image_shape) if array.ndim == 3 else array
-            arrays[name] = np.ascontiguousarray(picture)
-        else:
-            arrays[name] = array - np.uint8(entry.first_id)
-    return arrays
+    return {
+        "train-x": _with_channels(train_x),
+        "train-y": train_y - np.uint8(entry.first_id),
+        "test-x": _with_channels(test_x),
+        "test-y": test_y - np.uint8(entry.first_id),
+    }
+
+
+def _with_channels(x: np.ndarray) -> np.ndarray:
+    return np.ascontiguousarray(x[:, None] if x.ndim == 3 else x)
 
 
 _FORMS: dict[str, Callable[[Entry, list[Path]], Arrays]] = {

@@ -13,7 +13,7 @@ from typing import TextIO
 import numpy as np
 
 from chainrule.data.dataset import Dataset, label_ids
-from chainrule.data.files import StrPath
+from chainrule.data.writing import StrPath
 from chainrule.errors import DataError, OptionError, suggestion, unknown
 
 _DELIMITERS = ",;\t|"
@@ -222,7 +222,8 @@ def _targets(
     if target == "numbers" or (target == "auto" and numeric and not whole and classes is None):
         return numbers[:, None], ()
     ids, names = label_ids(numbers.astype(np.int64) if whole else np.array(labels), classes)
-    if target == "auto" and whole and len(names) > max(_MANY_CLASSES, len(labels) // 2):
+    guessed = target == "auto" and whole and classes is None
+    if guessed and len(names) > max(_MANY_CLASSES, len(labels) // 2):
         raise DataError(
             f"{layout.file}, column {layout.columns[layout.label]!r} has {len(names)} different "
             f"whole numbers in {len(labels)} lines. Give target='numbers' for a regression, or "
