@@ -177,6 +177,15 @@ def test_a_stamp_that_says_something_else(tmp_path, stamp: str) -> None:
     assert not is_stored(tmp_path)
 
 
+def test_arrays_in_any_order_come_back(tmp_path) -> None:
+    arrays = {name: np.asfortranarray(array) for name, array in SMALL.items()}
+    save_arrays(tmp_path, arrays)
+    opened = open_arrays(tmp_path)
+    assert opened is not None
+    for name in NAMES:
+        np.testing.assert_array_equal(opened[name], arrays[name])
+
+
 def test_what_is_open_survives_a_rebuild(tmp_path) -> None:
     save_arrays(tmp_path, SMALL)
     arrays = open_arrays(tmp_path)

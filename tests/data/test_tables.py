@@ -72,6 +72,10 @@ def test_numbers_with_a_fraction_are_a_regression(table) -> None:
     assert made.y.tolist() == [[0.5], [1.0], [2.0]]
 
 
+def test_a_class_may_be_called_none(table) -> None:
+    assert table("1,none\n2,scratch\n").classes == ("none", "scratch")
+
+
 def test_the_target_is_told(table) -> None:
     text = "1,3\n2,3\n3,4\n"
     assert table(text, target="numbers").y.tolist() == [[3], [3], [4]]

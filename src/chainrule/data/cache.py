@@ -58,7 +58,9 @@ def save_arrays(folder: Path, arrays: Mapping[str, np.ndarray]) -> None:
     stamp = {}
     for name in NAMES:
         path = folder / f"{name}.npy"
-        write_whole(path, partial(np.save, arr=arrays[name], allow_pickle=False))
+        # `_open` takes the bytes in C order.
+        array = np.ascontiguousarray(arrays[name])
+        write_whole(path, partial(np.save, arr=array, allow_pickle=False))
         content, crc32 = _map_bytes(path)
         stamp[name] = {"bytes": content.size, "crc32": crc32}
     text = json.dumps(stamp, indent=1).encode()

@@ -55,23 +55,34 @@ def fetch(
     """
     _check_mirrors(mirrors)
     target = folder / file.name
-    if _is_right(target, file):
-        return target
-    part = folder / f"{file.name}.part"
-    with _writing(folder), _lock(folder / f"{file.name}.lock"):
-        # Another process may have had the lock, and finished.
-        if _is_right(target, file):
-            return target
-        failures = []
-        for mirror in mirrors:
-            url = f"{mirror.rstrip('/')}/{file.name}"
-            try:
-                _download(url, part, file, progress, timeout)
-            except _TransferError as error:
-                failures.append(f"  {url}: {error}")
-                continue
-            os.replace(part, target)
-            return target
+    with _writing(folder):
+        if not _is_right(target, file):
+            with _lock(folder / f"{file.name}.lock"):
+                # Another process may have had the lock, and finished.
+                if not _is_right(target, file):
+                    _ask_mirrors(file, target, mirrors, progress, timeout)
+    return target
+
+
+def _ask_mirrors(
+    file: RemoteFile,
+    target: Path,
+    mirrors: Sequence[str],
+    progress: Progress | None,
+    timeout: float,
+) -> None:
+    """Put the file into place from the first mirror that gives it."""
+    part = target.with_name(f"{file.name}.part")
+    failures = []
+    for mirror in mirrors:
+        url = f"{mirror.rstrip('/')}/{file.name}"
+        try:
+            _download(url, part, file, progress, timeout)
+        except _TransferError as error:
+            failures.append(f"  {url}: {error}")
+            continue
+        os.replace(part, target)
+        return
     raise DataError(
         f"cannot download {file.name}; none of {len(failures)} mirrors gave it:\n"
         + "\n".join(failures)

@@ -18,6 +18,9 @@ from chainrule.errors import DataError, OptionError, suggestion, unknown
 
 _DELIMITERS = ",;\t|"
 _MISSING = frozenset(("", "?", "-", "na", "n/a", "nan", "null", "none"))
+_MISSING_LABELS = frozenset(("", "?", "na", "n/a", "nan"))
+"""Fewer than among numbers, for a class may well be called none."""
+
 _TARGETS = ("auto", "classes", "numbers")
 _MANY_CLASSES = 20
 """Up to here, whole numbers are taken for classes however few rows there are."""
@@ -204,7 +207,7 @@ def _targets(
 ) -> tuple[np.ndarray, tuple[str, ...]]:
     """Class ids with the classes' names, or targets with none."""
     for line, label in zip(lines, labels, strict=True):
-        if label.lower() in _MISSING:
+        if label.lower() in _MISSING_LABELS:
             raise DataError(
                 f"{layout.place(line, layout.label)} is missing ({label!r}); expected a label. "
                 "Fill it in, or remove the line."
