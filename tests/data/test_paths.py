@@ -34,6 +34,14 @@ def test_tables(tmp_path, name: str) -> None:
     made = data.open_path(tmp_path / name)
     assert made.classes == ("x", "y")
     assert data.open_path(tmp_path / name, classes=("y", "x")).y.tolist() == [1, 0]
+    assert data.path_parts(tmp_path / name) == ("train",)
+
+
+def test_the_label_and_what_it_is_are_told(tmp_path) -> None:
+    (tmp_path / "a.csv").write_text("price,size\n3,1.5\n3,2.5\n")
+    made = data.open_path(tmp_path / "a.csv", label="price", target="numbers")
+    assert made.y.tolist() == [[3], [3]]
+    assert made.x.tolist() == [[1.5], [2.5]]
 
 
 def test_npz_has_parts(tmp_path) -> None:
@@ -41,6 +49,7 @@ def test_npz_has_parts(tmp_path) -> None:
     path = tmp_path / "a.npz"
     assert len(data.open_path(path)) == 4
     assert len(data.open_path(path, part="test", flatten=False)) == 1
+    assert data.path_parts(path) == ("train", "test")
 
 
 @pytest.mark.parametrize("end", ["", ".gz"])
@@ -52,6 +61,7 @@ def test_a_folder_of_idx_files(tmp_path, middle: str, end: str) -> None:
     np.testing.assert_array_equal(train.x[:, 0], PIXELS)
     assert train.name == "digits"
     assert len(data.open_path(tmp_path / "digits", part="test", classes=("a", "b"))) == 4
+    assert data.path_parts(tmp_path / "digits") == ("train", "test")
 
 
 def test_one_idx_file_finds_its_labels(tmp_path) -> None:
@@ -68,6 +78,7 @@ def test_one_idx_file_finds_its_labels(tmp_path) -> None:
 def test_a_folder_of_classes(tmp_path) -> None:
     write_pictures(tmp_path, "bus", "train")
     assert data.open_path(tmp_path).classes == ("bus", "train")
+    assert data.path_parts(tmp_path) == ("train",)
     with pytest.raises(DataError, match="has no test part; expected test or testing or t10k"):
         data.open_path(tmp_path, part="test")
 
@@ -79,10 +90,12 @@ def test_a_folder_of_parts(tmp_path) -> None:
     assert train.classes == ("a", "b")
     test = data.open_path(tmp_path, part="test", classes=train.classes)
     assert test.y.tolist() == [1]
+    assert data.path_parts(tmp_path) == ("train", "test")
 
 
 def test_a_test_part_alone(tmp_path) -> None:
     write_pictures(tmp_path / "test", "b")
+    assert data.path_parts(tmp_path) == ("test",)
     with pytest.raises(DataError, match="has no train part; expected train or training"):
         data.open_path(tmp_path)
 
@@ -90,8 +103,9 @@ def test_a_test_part_alone(tmp_path) -> None:
 def test_paths_that_are_no_good(tmp_path) -> None:
     (tmp_path / "a.docx").write_text("x")
     (tmp_path / "a.csv").write_text("1,a\n")
-    with pytest.raises(DataError, match="there is no file or folder"):
-        data.open_path(tmp_path / "none")
+    for read in (data.open_path, data.path_parts):
+        with pytest.raises(DataError, match="there is no file or folder"):
+            read(tmp_path / "none")
     with pytest.raises(DataError, match=r"cannot tell what .*a\.docx is; expected \.csv"):
         data.open_path(tmp_path / "a.docx")
     with pytest.raises(DataError, match=r"is one part; hold some of it back"):

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from chainrule.data.catalogue import describe, names
     from chainrule.data.idx import read_idx, read_idx_pair, write_idx
     from chainrule.data.images import image_dataset, read_image_folder
-    from chainrule.data.paths import open_path
+    from chainrule.data.paths import open_path, path_parts
     from chainrule.data.pictures import read_picture, to_digit
     from chainrule.data.remote import open_entry
     from chainrule.data.tables import read_csv
@@ -33,6 +33,7 @@ _LATE = {
     "names": "catalogue",
     "open_entry": "remote",
     "open_path": "paths",
+    "path_parts": "paths",
     "read_csv": "tables",
     "read_idx": "idx",
     "read_idx_pair": "idx",
@@ -63,6 +64,7 @@ __all__ = [
     "one_hot",
     "open_entry",
     "open_path",
+    "path_parts",
     "read_csv",
     "read_idx",
     "read_idx_pair",

@@ -2,7 +2,8 @@
 
 import zipfile
 import zlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -69,24 +70,45 @@ def read_npz(
     """
     if part not in _PAIRS:
         raise unknown("part", part, _PAIRS)
-    try:
-        # NumPy leaves a file open that it opened itself and then finds damaged.
-        with open(path, "rb") as file:
-            archive = np.load(file, allow_pickle=False)
-            if isinstance(archive, np.ndarray):
-                raise DataError(f"{path} holds one array; expected the samples and their targets")
-            x_name, y_name = _find_pair(Path(path), archive.files, (x, y), part)
-            samples, targets = archive[x_name], archive[y_name]
-    except DataError:
-        raise
-    except _DAMAGES as error:
-        raise DataError(f"cannot read {path} as a .npz file: {error}") from error
+    with _opened(path) as archive:
+        x_name, y_name = _find_pair(Path(path), archive.files, (x, y), part)
+        samples, targets = archive[x_name], archive[y_name]
     if targets.dtype.kind == "U":
         targets, classes = label_ids(targets, classes or None)
     if samples.dtype == np.uint8 and samples.ndim == 4 and _channels_last(samples.shape):
         samples = samples.transpose(0, 3, 1, 2)
     name = Path(path).stem
     return image_dataset(samples, targets, name=name, classes=classes, flatten=flatten)
+
+
+def npz_parts(path: StrPath) -> tuple[str, ...]:
+    """Which of "train" and "test" a .npz file has under the common names.
+
+    Raises:
+        DataError: the file is missing, damaged or foreign.
+
+    >>> np.savez("split.npz", x_train=[[1]], y_train=[0], x_test=[[2]], y_test=[1])
+    >>> npz_parts("split.npz")
+    ('train', 'test')
+    """
+    with _opened(path) as archive:
+        found = set(archive.files)
+    return tuple(part for part, pairs in _PAIRS.items() if any(found >= set(p) for p in pairs))
+
+
+@contextmanager
+def _opened(path: StrPath) -> Iterator[np.lib.npyio.NpzFile]:
+    try:
+        # NumPy leaves a file open that it opened itself and then finds damaged.
+        with open(path, "rb") as file:
+            archive = np.load(file, allow_pickle=False)
+            if isinstance(archive, np.ndarray):
+                raise DataError(f"{path} holds one array; expected the samples and their targets")
+            yield archive
+    except DataError:
+        raise
+    except _DAMAGES as error:
+        raise DataError(f"cannot read {path} as a .npz file: {error}") from error
 
 
 def _find_pair(

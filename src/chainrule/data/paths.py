@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from chainrule.data.arrays import read_npz
+from chainrule.data.arrays import npz_parts, read_npz
 from chainrule.data.dataset import Dataset
 from chainrule.data.idx import read_idx_pair
 from chainrule.data.images import read_image_folder
@@ -21,6 +21,8 @@ def open_path(
     part: str = "train",
     classes: Sequence[str] = (),
     flatten: bool = True,
+    label: str | int = -1,
+    target: str = "auto",
 ) -> Dataset:
     r"""Open a table, a .npz file, IDX files, or a folder of pictures by class.
 
@@ -33,6 +35,8 @@ def open_path(
         part: "train", or "test" where the path has a test part.
         classes: the names of the classes; give those of the training part for the test part.
         flatten: whether pictures become rows of pixels.
+        label: of a table, the column of labels: see `read_csv`.
+        target: of a table, what the labels are: see `read_csv`.
 
     Raises:
         DataError: there is nothing there, nothing that can be read, or no such part.
@@ -45,9 +49,7 @@ def open_path(
     """
     if part not in _PARTS:
         raise unknown("part", part, _PARTS)
-    file = Path(path)
-    if not file.exists():
-        raise DataError(f"there is no file or folder {file}; check the path and its spelling")
+    file = _existing(path)
     if file.is_dir():
         return _open_folder(file, part, classes, flatten)
     if file.suffix == ".npz":
@@ -56,7 +58,7 @@ def open_path(
         raise DataError(f"{file} is one part; hold some of it back with data.split(0.1, seed=0)")
     kind = Path(file.stem).suffix if file.suffix == ".gz" else file.suffix
     if kind in _TABLES:
-        return read_csv(file, classes=classes or None)
+        return read_csv(file, label=label, target=target, classes=classes or None)
     if kind == ".idx" or "ubyte" in file.name:
         labels = _labels_beside(file)
         return read_idx_pair(file, labels, classes=classes, flatten=flatten)
@@ -64,6 +66,32 @@ def open_path(
         f"cannot tell what {file} is; expected .csv, .tsv, .txt, .npz, .idx or -ubyte, or a "
         "folder. Arrays of your own go in as a pair (x, y)."
     )
+
+
+def path_parts(path: StrPath) -> tuple[str, ...]:
+    r"""The parts that `open_path` finds at a path: "train", "test" or both.
+
+    Raises:
+        DataError: there is nothing there, or it is damaged.
+
+    >>> path = Path("one.csv")
+    >>> _ = path.write_text("1,2,a\n")
+    >>> path_parts(path)
+    ('train',)
+    """
+    file = _existing(path)
+    if file.is_dir():
+        found = tuple(part for part in _PARTS if _find_part(file, part) is not None)
+    else:
+        found = npz_parts(file) if file.suffix == ".npz" else ()
+    return found or ("train",)
+
+
+def _existing(path: StrPath) -> Path:
+    file = Path(path)
+    if not file.exists():
+        raise DataError(f"there is no file or folder {file}; check the path and its spelling")
+    return file
 
 
 def _open_folder(folder: Path, part: str, classes: Sequence[str], flatten: bool) -> Dataset:
