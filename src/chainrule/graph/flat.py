@@ -9,8 +9,7 @@ from chainrule.grad.forward import jvp
 from chainrule.grad.reverse import vjp
 from chainrule.graph.graph import Graph
 from chainrule.graph.interpret import run_flat
-from chainrule.graph.trace import Traced, trace_closed
-from chainrule.ops.table import Box
+from chainrule.graph.trace import Traced, bottom, trace_closed
 
 
 def is_traced(values: Sequence) -> bool:
@@ -72,13 +71,6 @@ def trace_flat(function: Callable, avals: Sequence[Aval], name: str) -> Graph:
 def strong(aval: Aval) -> Aval:
     """The aval that a Python number has once it is an array."""
     return Aval(aval.shape, aval.dtype)
-
-
-def bottom(value: Any) -> Any:
-    """What lies under the tensors and dual numbers: a plain or a traced value."""
-    while isinstance(value, Box) and not isinstance(value, Traced):
-        value = value.data if hasattr(value, "data") else value.primal
-    return value
 
 
 def output_avals(graph: Graph) -> list[Aval]:

@@ -4,62 +4,10 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cached_property
 from typing import Any, NamedTuple
 
-import numpy as np
-
 from chainrule import tree
-from chainrule.aval import Aval, aval_of
-from chainrule.ops.table import Box, Op, shape_of
-
-
-class Node:
-    """One value of a graph: an input, a constant, or the result of an op.
-
-    `op` is None for inputs and constants; `value` holds a constant. `args` are nodes; `params` the
-    op's options. `scope` is the path of the module that made it, `line` the source line.
-    """
-
-    __slots__ = ("args", "aval", "line", "name", "op", "params", "scope", "value")
-
-    def __init__(
-        self,
-        aval: Any,
-        op: Op | None = None,
-        args: tuple["Node", ...] = (),
-        params: Mapping[str, Any] | None = None,
-        *,
-        value: Any = None,
-        name: str = "",
-        place: tuple[str, str] = ("", ""),
-    ):
-        self.aval = aval
-        self.op = op
-        self.args = args
-        self.params = params or {}
-        self.value = value
-        self.name = name
-        self.scope, self.line = place
-
-    @property
-    def is_constant(self) -> bool:
-        return self.op is None and self.value is not None
-
-    @property
-    def is_input(self) -> bool:
-        return self.op is None and self.value is None
-
-    def with_args(self, args: tuple["Node", ...]) -> "Node":
-        """The same op on other arguments."""
-        place = (self.scope, self.line)
-        return Node(self.aval, self.op, args, self.params, name=self.name, place=place)
-
-    def __repr__(self) -> str:
-        kind = self.op.name if self.op else "constant" if self.is_constant else "input"
-        return f"<node {kind} {self.aval}>"
-
-
-def constant(value: Any) -> Node:
-    """A node that holds a value (a plain array or number, or a box from outside the trace)."""
-    return Node(aval_of(value), value=value)
+from chainrule.graph.node import Node
+from chainrule.graph.text import aval_text, call_text, constant_text
+from chainrule.ops.table import Op
 
 
 class Plan(NamedTuple):
@@ -131,7 +79,7 @@ class Graph:
         count = 0
         for node in self.nodes:
             if node.is_constant:
-                result[node] = _constant_text(node.value)
+                result[node] = constant_text(node.value)
             elif node.is_input and node.name:
                 result[node] = node.name
             else:
@@ -144,15 +92,15 @@ class Graph:
         names = self.names()
         heads = [f"{names[node]}: {node.aval}" for node in self.inputs]
         lines = [f"{self.name}({', '.join(heads)})"]
-        scope = ""
-        width = max((len(_call_text(node, names)) for node in self.calls), default=0)
+        heading = ""
+        width = max((len(call_text(node, names)) for node in self.calls), default=0)
         for node in self.calls:
-            if node.scope != scope:
-                scope = node.scope
-                lines.append(f"  [{scope}]" if scope else "  []")
-            text = _call_text(node, names)
+            if node.place.heading != heading:
+                heading = node.place.heading
+                lines.append(f"  [{heading}]")
+            text = call_text(node, names)
             lines.append(
-                f"    {text:<{min(width, 72)}}  {_aval_text(node.aval)}  {node.line}".rstrip()
+                f"    {text:<{min(width, 72)}}  {aval_text(node.aval)}  {node.line}".rstrip()
             )
             for key, inner in node.params.items():
                 if isinstance(inner, Graph):
@@ -166,7 +114,8 @@ class Graph:
 
     def __repr__(self) -> str:
         ops = sum(1 for _ in self.calls)
-        return f"<graph {self.name}: {len(self.inputs)} inputs, {ops} ops, {len(self.outputs)} outputs>"
+        ends = f"{len(self.inputs)} inputs, {ops} ops, {len(self.outputs)} outputs"
+        return f"<graph {self.name}: {ends}>"
 
     def __len__(self) -> int:
         return len(self.nodes)
@@ -186,32 +135,3 @@ def _in_order(inputs: tuple[Node, ...], outputs: tuple[Node, ...]) -> tuple[Node
             stack.append((node, True))
             stack += [(arg, False) for arg in reversed(node.args) if arg not in order]
     return tuple(order)
-
-
-def _constant_text(value: Any) -> str:
-    if isinstance(value, Box):
-        return f"<{type(value).__name__.lower()} {value.aval}>"
-    if shape_of(value) == ():
-        return f"{np.asarray(value).item():.6g}" if not isinstance(value, bool) else str(value)
-    return f"<{aval_of(value)}>"
-
-
-def _aval_text(aval: Any) -> str:
-    if isinstance(aval, Aval):
-        return repr(aval)
-    return "(" + ", ".join(map(repr, aval)) + ")"
-
-
-def _call_text(node: Node, names: dict[Node, str]) -> str:
-    args = [names[arg] for arg in node.args]
-    defaults = node.op.defaults if node.op else {}
-    options = [
-        f"{key}={_param_text(value)}"
-        for key, value in node.params.items()
-        if not (key in defaults and defaults[key] == value)
-    ]
-    return f"{names[node]} = {node.op.name if node.op else ''}({', '.join(args + options)})"
-
-
-def _param_text(value: Any) -> str:
-    return f"<{value.name}>" if isinstance(value, Graph) else repr(value)

@@ -6,7 +6,8 @@ from typing import Any
 import numpy as np
 
 from chainrule.aval import aval_of
-from chainrule.graph.graph import Graph, Node, constant
+from chainrule.graph.graph import Graph
+from chainrule.graph.node import Node, constant
 from chainrule.ops.table import Box
 
 Pass = Callable[[Graph], Graph]

@@ -13,9 +13,11 @@ import numpy as np
 from chainrule import tree
 from chainrule.aval import Aval, as_operand, aval_of
 from chainrule.errors import TraceError
-from chainrule.graph.graph import Graph, Node, constant
+from chainrule.graph.graph import Graph
+from chainrule.graph.node import Node, Place, constant
 from chainrule.operators import ArrayBox
-from chainrule.ops.table import PROJECT, Op, new_level
+from chainrule.ops.table import PROJECT, Box, Op, new_level
+from chainrule.tensor import leaf_cotangents
 
 _PACKAGE = os.path.dirname(os.path.dirname(os.path.abspath(__file__))) + os.sep
 
@@ -50,10 +52,9 @@ class Traced(ArrayBox):
         )
 
     def _refuse(self, what: str, instead: str) -> TraceError:
-        _, line = _place()
         return TraceError(
-            f"{line}: {what} needs the numbers of a traced value ({self.aval}), and a trace has "
-            f"none: it runs once for all inputs. {instead}"
+            f"{_place().line}: {what} needs the numbers of a traced value ({self.aval}), and a "
+            f"trace has none: it runs once for all inputs. {instead}"
         )
 
     def __bool__(self) -> bool:
@@ -94,12 +95,27 @@ def _plain(value: Any) -> Any:
     return value if isinstance(value, ArrayBox) else as_operand(value)
 
 
-def _place() -> tuple[str, str]:
-    """The module path and the source line of the user's code that is being traced."""
+def bottom(value: Any) -> Any:
+    """What lies under the tensors and dual numbers: a plain or a traced value."""
+    while isinstance(value, Box) and not isinstance(value, Traced):
+        box: Any = value
+        value = box.data if hasattr(box, "data") else box.primal
+    return value
+
+
+def _place() -> Place:
+    """Where the user's code that is being traced stands.
+
+    Read off the call stack, so that neither modules nor the reverse pass need to know of traces.
+    """
     frame: FrameType | None = sys._getframe(2)
     line, modules = "", []
     while frame is not None:
         code = frame.f_code
+        if code is leaf_cotangents.__code__:
+            forward = bottom(frame.f_locals.get("tensor"))
+            if isinstance(forward, Traced):
+                return forward.node.place._replace(backward=True)
         if not line and not code.co_filename.startswith(_PACKAGE):
             line = f"{os.path.basename(code.co_filename)}:{frame.f_lineno}"
         if code.co_name == "__call__":
@@ -108,7 +124,7 @@ def _place() -> tuple[str, str]:
                 modules.append(owner)
         frame = frame.f_back
     modules.reverse()
-    return _scope(modules), line
+    return Place(_scope(modules), line)
 
 
 def _scope(modules: list) -> str:
