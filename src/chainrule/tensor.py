@@ -244,15 +244,14 @@ def _seed(output: Tensor, gradient: Any) -> Any:
     return gradient if isinstance(gradient, Box) else np.asarray(gradient, output.dtype)
 
 
-def _tracked(value: Any, level: int) -> bool:
-    return isinstance(value, Tensor) and value.level == level and value.requires_grad
-
-
 def made_before(outputs: Iterable[Tensor]) -> list[Tensor]:
-    """The tensors that lead to the outputs, and these, each after its arguments; no recursion."""
+    """The results of ops that lead to the outputs, and these, each after its arguments.
+
+    There is no recursion, so the graph may be as deep as memory allows.
+    """
     order: list[Tensor] = []
     seen: set[int] = set()
-    stack: list[Tensor | None] = [root for root in outputs if root.requires_grad]
+    stack: list[Tensor | None] = [root for root in outputs if root.op is not None]
     finishing: list[Tensor] = []
     while stack:
         tensor = stack.pop()
@@ -262,8 +261,10 @@ def made_before(outputs: Iterable[Tensor]) -> list[Tensor]:
             seen.add(id(tensor))
             finishing.append(tensor)
             stack.append(None)
-            level = tensor.level
-            stack += [arg for arg in tensor.args if _tracked(arg, level) and id(arg) not in seen]
+            for arg in tensor.args:
+                # Only a tensor whose op is recorded leads further back; a leaf does not.
+                if isinstance(arg, Tensor) and arg.op is not None and arg.level == tensor.level:
+                    stack.append(arg)
     return order
 
 
@@ -275,20 +276,25 @@ def leaf_cotangents(
     Where a value is used on several paths, their contributions add up.
     """
     found: dict[int, Any] = {}
+    leaves: dict[int, Tensor] = {}
     for output, cotangent in zip(outputs, cotangents, strict=True):
-        found[id(output)] = found[id(output)] + cotangent if id(output) in found else cotangent
-    leaves = []
+        key = id(output)
+        found[key] = found[key] + cotangent if key in found else cotangent
+        if output.op is None and output.requires_grad:
+            leaves[key] = output
     for tensor in reversed(made_before(outputs)):
         cotangent = found.pop(id(tensor), None)
         if cotangent is None:
             continue
-        if tensor.op is None:
-            leaves.append((tensor, cotangent))
-            continue
         for arg, part in _contributions(tensor, cotangent, create_graph):
             key = id(arg)
-            found[key] = found[key] + part if key in found else part
-    return leaves
+            if key in found:
+                found[key] = found[key] + part
+                continue
+            found[key] = part
+            if arg.op is None:
+                leaves[key] = arg
+    return [(leaf, found[key]) for key, leaf in leaves.items()]
 
 
 def _contributions(tensor: Tensor, g: Any, create_graph: bool) -> list[tuple[Tensor, Any]]:

@@ -10,6 +10,7 @@ import itertools
 from abc import abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -90,8 +91,9 @@ class Op:
         """Whether out[i] depends on the arguments' elements at i alone (after broadcasting)."""
         return bool(self.domain)
 
-    @property
+    @cached_property
     def differentiable(self) -> bool:
+        """Whether it has a derivative that is not zero everywhere."""
         return bool(self.partials or self.transpose or self.vjp)
 
     def __call__(self, *args: Any, **params: Any) -> Any:
