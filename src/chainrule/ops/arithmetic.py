@@ -8,6 +8,7 @@ import numpy as np
 from chainrule.aval import Aval, aval_of, result_dtype
 from chainrule.errors import DtypeError, OptionError, ShapeError
 from chainrule.ops.elementwise import POSITIVE, REAL, cast, log, sigmoid, square
+from chainrule.ops.logic import logical_and
 from chainrule.ops.promotion import (
     broadcast,
     infer_arithmetic,
@@ -145,7 +146,10 @@ def _power_by_base(out: Any, x: Any, y: Any) -> Any:
         if y == 2:
             return 2.0 * x
         return y * x ** (y - 1) if y != 0 else 0.0 * x
-    return where(y == 0, 0.0, y * x ** where(y == 0, 1.0, y - 1))
+    # At the origin alone y * x**(y - 1) is 0 * infinity; elsewhere it must stay as it is, for its
+    # own derivative by y is not 0 at y = 0.
+    origin = logical_and(x == 0, y == 0)
+    return where(origin, 0.0, y * x ** where(origin, 1.0, y - 1))
 
 
 def _power_by_exponent(out: Any, x: Any, y: Any) -> Any:
@@ -208,17 +212,24 @@ array([1., 2.])""",
     partials=(lambda out, x, y: _ties(out, x, y), lambda out, x, y: _ties(out, y, x)),
     latex=r"\min({0}, {1})",
 )
+def _radius(r: Any) -> Any:
+    """A distance from the origin, and 1 at the origin itself, where derivatives are taken as 0."""
+    return where(r == 0, 1.0, r)
+
+
 arctan2 = binary(
     "arctan2",
     np.arctan2,
     """The angle of the point (y, x), in (-pi, pi]; the ordinate comes first.
 
+Its derivative at the origin, where there is none, is taken as 0.
+
 >>> arctan2(np.array([1.0]), np.array([1.0]))
 array([0.78539816])""",
     real=True,
     partials=(
-        lambda out, x, y: y / square(hypot(x, y)),
-        lambda out, x, y: -(x / square(hypot(x, y))),
+        lambda out, x, y: y / square(_radius(hypot(x, y))),
+        lambda out, x, y: -(x / square(_radius(hypot(x, y)))),
     ),
     latex=r"\operatorname{{atan2}}({0}, {1})",
     domain=(REAL, POSITIVE),
@@ -226,12 +237,12 @@ array([0.78539816])""",
 hypot = binary(
     "hypot",
     np.hypot,
-    """sqrt(x^2 + y^2) without overflow.
+    """sqrt(x^2 + y^2) without overflow; its derivative at the origin is taken as 0.
 
 >>> hypot(np.array([3.0]), 4.0)
 array([5.])""",
     real=True,
-    partials=(lambda out, x, y: x / out, lambda out, x, y: y / out),
+    partials=(lambda out, x, y: x / _radius(out), lambda out, x, y: y / _radius(out)),
     latex=r"\sqrt{{{0}^2 + {1}^2}}",
     domain=(REAL, POSITIVE),
 )
@@ -251,7 +262,7 @@ def _where(condition: Any, x: Any, y: Any) -> Any:
         _infer_where(aval_of(condition), aval_of(x), aval_of(y))
     if getattr(x, "dtype", None) is not getattr(y, "dtype", 0):
         x, y = promote(x, y)
-    return np.where(condition, x, y)
+    return np.where(condition, x, y)[()]
 
 
 where = defop(

@@ -95,7 +95,8 @@ def _infer_extreme(name: str) -> Callable:
 def _winners(out: Any, x: Any, axis: Axis, keepdims: bool) -> Any:
     """Equal shares for the elements that attain the extreme, zero for the others."""
     mask = cast(x == _expand(out, x, axis, keepdims), dtype=dtype_of(x))
-    return mask / reduce_sum(mask, axis=axis, keepdims=True)
+    count = reduce_sum(mask, axis=axis, keepdims=True)
+    return mask / where(count == 0, np.nan, count)  # an extreme that is NaN equals no element
 
 
 def _extreme(name: str, function: Callable, example: str) -> Op:
@@ -136,7 +137,8 @@ def _others(x: Any, axis: Axis) -> Any:
     axes = several_axes("prod", axis, shape)
     order = (*(i for i in range(len(shape)) if i not in axes), *axes)
     moved = x.transpose(order)
-    rows = reshape(moved, shape=(*(shape[i] for i in order[: len(shape) - len(axes)]), -1))
+    kept = tuple(size for i, size in enumerate(shape) if i not in axes)
+    rows = reshape(moved, shape=(*kept, math.prod(shape[i] for i in axes)))
     ones = np.ones((*shape_of(rows)[:-1], 1), dtype_of(x))
     before = concatenate([ones, cumprod(rows, axis=-1)[..., :-1]], axis=-1)
     after = concatenate([ones, cumprod(flip(rows, -1), axis=-1)[..., :-1]], axis=-1)
@@ -367,7 +369,8 @@ def log_softmax(x: Any, axis: Axis = -1) -> Any:
     array([    0., -1000.])
     """
     x = _as_float(x)
-    return x - logsumexp(x, axis, keepdims=True)
+    low = x - _safe_max(x, axis)
+    return low - log(reduce_sum(exp(low), axis=axis, keepdims=True))
 
 
 def sort(x: Any, axis: int = -1) -> Any:
@@ -380,10 +383,12 @@ def sort(x: Any, axis: int = -1) -> Any:
 
 
 def norm(x: Any, axis: Axis = None, keepdims: bool = False) -> Any:
-    """The Euclidean length sqrt(sum(x^2)).
+    """The Euclidean length sqrt(sum(x^2)); its derivative at 0 is taken as 0, as in PyTorch.
 
     >>> norm(np.array([3.0, 4.0]))
     np.float64(5.0)
     """
     x = operand(x)
-    return sqrt(reduce_sum(x * x, axis=axis, keepdims=keepdims))
+    total = reduce_sum(x * x, axis=axis, keepdims=keepdims)
+    origin = total == 0
+    return where(origin, 0.0, sqrt(where(origin, 1.0, total)))
