@@ -61,7 +61,7 @@ class Tensor(ArrayBox):
                     continue
                 plain = False
             values.append(arg)
-        out = Tensor(op.compute(values, params) if plain else op(*values, **params), level)
+        out = Tensor(op.run(values, params) if plain else op(*values, **params), level)
         # Integers, as from a cast, carry no derivative.
         if tracked and op.differentiable and (op.several or out.data.dtype.kind in "fc"):
             out.requires_grad = True

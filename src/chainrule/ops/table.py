@@ -25,7 +25,7 @@ new_level = itertools.count(1).__next__
 """Each transformation takes a level of its own, so that nested ones never mix (level 0 is eager)."""
 
 
-_READY = frozenset((np.ndarray, float, int, bool))
+_READY = frozenset((float, int, bool))
 """Types of arguments that rules can compute with as they are; lists, say, become arrays first."""
 
 
@@ -108,11 +108,13 @@ class Op:
             if isinstance(arg, Box):
                 if top is None or arg.level > top.level:
                     top = arg
+            elif type(arg) is np.ndarray:
+                ready = ready and arg.dtype.kind in "fiubc"
             elif type(arg) not in _READY:
                 ready = False
-        if top is None:
-            return self.compute(args, params)
-        return top.interpret(self, args if ready else tuple(map(operand, args)), params)
+        if not ready:
+            args = tuple(map(operand, args))
+        return self.run(args, params) if top is None else top.interpret(self, args, params)
 
     def bind(self, args: tuple, params: dict) -> tuple[tuple, dict]:
         """Sort a call's arguments into arrays and a complete set of params."""
@@ -155,12 +157,8 @@ class Op:
             return rule and rule(g, *args, **params)
         return self.transpose[-1](g, *args, index=i, **params)
 
-    def compute(self, args: Sequence, params: dict) -> Any:
-        """The op's meaning on plain arrays; what does not fit is explained by the shape rule."""
-        for arg in args:
-            if type(arg) not in _READY or type(arg) is np.ndarray and arg.dtype.kind not in "fiubc":
-                args = tuple(map(as_operand, args))
-                break
+    def run(self, args: Sequence, params: Mapping[str, Any]) -> Any:
+        """The op's meaning on arrays and numbers; what does not fit is told by the shape rule."""
         try:
             return self.np(*args, **params)
         except ChainruleError:
