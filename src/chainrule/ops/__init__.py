@@ -32,8 +32,6 @@ from chainrule.ops.elementwise import (
     cast,
     cbrt,
     ceil,
-    erf,
-    erfc,
     exp,
     exp2,
     expm1,
@@ -55,6 +53,7 @@ from chainrule.ops.elementwise import (
     stop_gradient,
     trunc,
 )
+from chainrule.ops.error_function import erf, erfc
 from chainrule.ops.index import (
     getitem,
     index_add,

@@ -316,28 +316,6 @@ array([6.93147181e-01, 1.00000000e+03])""",
     partial=lambda out, x: sigmoid(x),
     latex=r"\ln(1 + e^{{{0}}})",
 )
-erf = unary(
-    "erf",
-    special.erf,
-    """The error function 2/sqrt(pi) times the integral of e^(-t^2) from 0 to x.
-
->>> erf(np.array([0.0, 1.0]))
-array([0.        , 0.84270079])""",
-    partial=lambda out, x: float(2.0 / np.sqrt(np.pi)) * exp(-(x * x)),
-    latex=r"\operatorname{{erf}}({0})",
-)
-erfc = unary(
-    "erfc",
-    special.erfc,
-    """1 - erf(x), without cancellation for large x.
-
->>> erfc(np.array([0.0, 5.0]))
-array([1.00000000e+00, 1.53745979e-12])""",
-    partial=lambda out, x: float(-2.0 / np.sqrt(np.pi)) * exp(-(x * x)),
-    latex=r"\operatorname{{erfc}}({0})",
-)
-
-
 relu = _keep(
     "relu",
     lambda x: x if x.dtype.kind == "b" else np.maximum(x, 0),

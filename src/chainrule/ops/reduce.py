@@ -134,6 +134,8 @@ reduce_min = _extreme("min", np.min, "[1., 2.]")
 def _others(x: Any, axis: Axis) -> Any:
     """For each element, the product of the others: right where elements are zero, too."""
     shape = shape_of(x)
+    if 0 in shape:
+        return x
     axes = several_axes("prod", axis, shape)
     order = (*(i for i in range(len(shape)) if i not in axes), *axes)
     moved = x.transpose(order)
