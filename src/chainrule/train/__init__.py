@@ -8,21 +8,28 @@ from chainrule.train.callbacks import (
     HistoryLines,
     Schedule,
 )
+from chainrule.train.folder import check_free
+from chainrule.train.info import DataInfo
 from chainrule.train.metrics import Evaluation, confusion_matrix
 from chainrule.train.run import Run
 from chainrule.train.settings import Settings
+from chainrule.train.source import TOYS, Source
 from chainrule.train.step import TrainingStep
 
 __all__ = [
+    "TOYS",
     "BestCheckpoint",
     "Callback",
+    "DataInfo",
     "EarlyStopping",
     "Evaluation",
     "HistoryLines",
     "Run",
     "Schedule",
     "Settings",
+    "Source",
     "TrainingStep",
+    "check_free",
     "confusion_matrix",
     "fit",
     "load_run",

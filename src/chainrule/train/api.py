@@ -4,55 +4,60 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from chainrule import data as datasets
 from chainrule import nn, optim
-from chainrule.data import Dataset
-from chainrule.errors import DataError, DtypeError, RunError, unknown
+from chainrule.data import Dataset, as_dataset
+from chainrule.errors import ChainruleError, DtypeError, GradientError, OptionError, RunError
 from chainrule.optim import Optimizer
+from chainrule.tensor import Tensor
 from chainrule.train import folder as files
-from chainrule.train.callbacks import BestCheckpoint, Callback
+from chainrule.train.callbacks import BestCheckpoint, Callback, take_up
+from chainrule.train.inference import prepared
+from chainrule.train.info import DataInfo
 from chainrule.train.loop import train
+from chainrule.train.objective import CUSTOM, check_outputs
 from chainrule.train.run import Run
-from chainrule.train.settings import DataInfo, Settings
+from chainrule.train.settings import Settings
+
+_WHICH = {"last": files.LAST, "best": files.BEST}
 
 
 def fit(
     model: nn.Module,
     data: Any,
     *,
-    loss: str | Callable = "cross_entropy",
+    loss: str | Callable | None = None,
     optimizer: str | Optimizer = "adam",
     validation: Any = None,
     callbacks: Sequence[Callback] = (),
     out: str | Path | None = None,
-    show: bool = True,
     **settings: Any,
 ) -> Run:
     """Train a model, and give the run.
 
     Each epoch goes once through the data in an order drawn from the seed; each step computes the
     mean loss over a batch, its gradient by reverse mode, and the optimizer's update. Ctrl-C ends
-    it after the step in progress; `run.resume()` goes on.
+    it after the step in progress; `run.resume()` goes on. A full disk does not end it: it warns,
+    and `run.unsaved` has the error.
 
     Args:
         model: trained in place. Weights that have no numbers yet are drawn from the seed.
         data: a Dataset, or a pair (x, y) of arrays.
         loss: a name ("cross_entropy", "binary_cross_entropy", "mse"), or a function of
-            (outputs, targets) that gives one number.
+            (outputs, targets) that gives one number; by default cross-entropy for classes and the
+            mean squared error for numbers. By name, class ids become what the loss takes.
         optimizer: a name, or such as optim.Adam(lr=1e-3).
         validation: data that is evaluated after each epoch.
         callbacks: see chainrule.train.callbacks.
         out: the folder that keeps the run; it must be new or empty.
-        show: progress on standard error.
-        settings: epochs=5, batch_size=100, seed=0, clip_norm=None, accumulate=1 (batches for each
-            update), checkpoint_seconds=30.
+        settings: epochs=5, batch_size=100, seed=0, show=True, ...: see chainrule.train.Settings.
 
     Raises:
         OptionError: an unknown name or a setting outside its range.
         DataError: empty or damaged data, NaN, labels out of range.
         ShapeError: data, layers and loss do not fit; the message names the layer.
-        RunError: `out` holds another run.
-        NonFiniteError: the loss or a gradient became NaN or infinite.
+        GradientError: there is nothing to train.
+        RunError: `out` holds another run, or cannot be written to.
+        NonFiniteError: the loss, a gradient or an update became NaN or infinite.
 
     >>> from chainrule import data, nn
     >>> model = nn.Sequential(nn.Linear(2, 8), nn.Tanh(), nn.Linear(8, 2))
@@ -62,32 +67,22 @@ def fit(
     1.0
     """
     _check_model(model)
-    train_data = _as_data(data, None)
+    train_data = as_dataset(data)
     chosen = optim.by_name(optimizer) if isinstance(optimizer, str) else optimizer
-    run = Run(model, loss, chosen, make_settings(settings), DataInfo.of(train_data))
+    run = Run(model, loss, chosen, Settings.of(settings), DataInfo.of(train_data))
     run.data = train_data
-    run.validation = None if validation is None else _as_data(validation, run.info)
-    run.show = show
-    _try_out(run)
-    run.folder = Path(out) if out is not None else None
-    run.callbacks = _with_best(run, callbacks)
-    if run.folder is not None:
-        files.claim(run.folder, run.describe())
+    if validation is not None:
+        run.validation = prepared(validation, run.info)
+        run.validation_info = DataInfo.of(run.validation)
+    _try_out(run, train_data)
+    run.callbacks = list(callbacks)
+    if out is not None:
+        has_best = any(isinstance(callback, BestCheckpoint) for callback in callbacks)
+        if run.validation is not None and not has_best:
+            run.callbacks.insert(0, BestCheckpoint())
+        run.keep_in(out)
     train(run)
     return run
-
-
-def make_settings(options: dict[str, Any]) -> Settings:
-    """Settings from keyword arguments.
-
-    Raises:
-        OptionError: an unknown name or a value outside its range.
-    """
-    known = list(Settings.__dataclass_fields__)
-    for name in options:
-        if name not in known:
-            raise unknown("setting", name, known)
-    return Settings(**options)
 
 
 def _check_model(model: Any) -> None:
@@ -96,31 +91,24 @@ def _check_model(model: Any) -> None:
             f"fit: got a {type(model).__name__} as the model; expected a chainrule.nn.Module, such "
             "as nn.Sequential(nn.Linear(784, 10))."
         )
+    if not any(parameter.requires_grad for parameter in model.parameters()):
+        raise GradientError(
+            f"fit: this {type(model).__name__} has no parameters to train. Give it a layer such as "
+            "nn.Linear(784, 10), or parameters with requires_grad=True."
+        )
 
 
-def _as_data(data: Any, info: DataInfo | None) -> Dataset:
-    """A Dataset; a bare pair takes classes and transform from the training data."""
-    if isinstance(data, Dataset) or info is None:
-        return datasets.as_dataset(data)
-    x, y = data
-    return Dataset(x, y, classes=info.classes, transform=info.transform)
-
-
-def _try_out(run: Run) -> None:
+def _try_out(run: Run, data: Dataset) -> None:
     """Meet wrong shapes and labels on a first small batch, before anything is written."""
-    if run.data is None or len(run.data) == 0:
-        raise DataError("the training data is empty.")
-    x, y = run.data.batch(slice(0, min(len(run.data), 2)))
-    run.loss(run.model(x), y)
-
-
-def _with_best(run: Run, callbacks: Sequence[Callback]) -> list[Callback]:
-    """The user's callbacks, and one that keeps the best checkpoint where there is validation."""
-    chosen = list(callbacks)
-    has_one = any(isinstance(callback, BestCheckpoint) for callback in chosen)
-    if run.folder is not None and run.validation is not None and not has_one:
-        chosen.insert(0, BestCheckpoint())
-    return chosen
+    rows = slice(0, min(len(data), 2))
+    output = run.model(data.transform(data.x[rows]))
+    check_outputs(output.shape, run.info)
+    loss = run.loss(output, data.y[rows])
+    if not isinstance(loss, Tensor) or loss.shape != () or not loss.requires_grad:
+        raise GradientError(
+            f"the loss {run.loss_name!r} gave {loss!r}; expected one number that depends on the "
+            "model's parameters. Write it with chainrule's ops, and reduce it with .mean()."
+        )
 
 
 def load_run(
@@ -140,34 +128,12 @@ def load_run(
 
     Raises:
         RunError: no run there, or it is damaged, or a model or loss is needed.
+        OptionError: `which` is neither.
     """
-    path = Path(folder)
-    run = _from_config(path, model, loss)
-    if which not in ("last", "best"):
-        raise RunError(f"which is {which!r}; expected 'last' or 'best'.")
-    run.restore(*files.read_arrays(path / (files.LAST if which == "last" else files.BEST)))
-    run.folder = path
+    if which not in _WHICH:
+        raise OptionError(f"which is {which!r}; expected 'last' or 'best'.")
+    run, _ = _load(Path(folder), _WHICH[which], model, loss)
     return run
-
-
-def _from_config(path: Path, model: nn.Module | None, loss: str | Callable | None) -> Run:
-    config = files.read_config(path)
-    try:
-        if model is None and config["model"] is None:
-            raise RunError(
-                f"{path} was trained with a model of your own class; pass it with model=..."
-            )
-        if loss is None and config["loss"] == "custom":
-            raise RunError(f"{path} was trained with a loss of your own; pass it with loss=...")
-        return Run(
-            model if model is not None else nn.from_config(config["model"]),
-            loss if loss is not None else config["loss"],
-            optim.by_name(config["optimizer"]["name"], **config["optimizer"]["options"]),
-            Settings(**config["settings"]),
-            DataInfo.from_json(config["data"]),
-        )
-    except (KeyError, TypeError) as error:
-        raise RunError(f"{path / files.CONFIG} lacks or garbles an entry: {error}") from error
 
 
 def resume(
@@ -175,43 +141,91 @@ def resume(
     data: Any = None,
     *,
     validation: Any = None,
-    callbacks: Sequence[Callback] = (),
+    callbacks: Sequence[Callback] | None = None,
     model: nn.Module | None = None,
     loss: Callable | None = None,
-    epochs: int | None = None,
+    **changes: Any,
 ) -> Run:
     """Go on with an interrupted run: the end is the same, bit for bit, as without interruption.
 
     Args:
         folder: the run's folder.
-        data: the same training data; left out where the run's data set has a name.
-        validation: as in `fit`; left out, the named data set's test part.
-        callbacks: as in `fit`.
+        data: the same training data; left out where the run's data has a name or a path.
+        validation: the same validation data; left out likewise, or where the run had none.
+        callbacks: the same callbacks; left out where they are all of this package and have no
+            functions in them.
         model: see `load_run`.
         loss: see `load_run`.
-        epochs: train up to another number of epochs than planned.
+        changes: epochs, show, checkpoint_seconds: train up to another number of epochs, ...
 
     Raises:
-        RunError: no run there, it is damaged, or the data differs.
+        RunError: no run there, it is damaged, or data or callbacks differ or are needed.
+        OptionError: a change to a setting that is fixed.
     """
-    path = Path(folder)
-    run = _from_config(path, model, loss)
-    if data is None:
-        data, test = _named_data(run.info)
-        validation = test if validation is None else validation
-    run.data = _as_data(data, run.info)
-    run.info.must_match(run.data)
-    run.validation = None if validation is None else _as_data(validation, run.info)
-    run.folder = path
-    run.callbacks = _with_best(run, callbacks)
-    run.restore(*files.read_arrays(path / files.LAST))
-    return run.resume(epochs)
+    run, state = _load(Path(folder), files.LAST, model, loss)
+    run.settings = run.settings.changed(changes)
+    if "epochs" in changes:
+        run.stopped = None
+    _take_up_data(run, data, validation)
+    run.callbacks = take_up(state["callbacks"], callbacks)
+    files.remove_leftovers(Path(folder))
+    train(run)
+    return run
 
 
-def _named_data(info: DataInfo) -> tuple[Dataset, Dataset]:
-    if info.name not in datasets.names():
+def _load(
+    path: Path, checkpoint: str, model: nn.Module | None, loss: Callable | None
+) -> tuple[Run, dict[str, Any]]:
+    """The run in a folder at a checkpoint, and the checkpoint's state."""
+    config = files.read_config(path)
+    arrays, state = files.read_checkpoint(path / checkpoint)
+    try:
+        run = _from_config(path, config, model, loss)
+        run.restore(arrays, state)
+    except RunError:
+        raise
+    except (KeyError, TypeError, AttributeError, ChainruleError) as error:
         raise RunError(
-            f"the run's data {info.name!r} is no data set by name; pass it with data=..."
+            f"the run in {path} cannot be taken up: {error}. Its {files.CONFIG} and {checkpoint} "
+            "must belong together and be as they were written."
+        ) from error
+    run.folder = path
+    return run, state
+
+
+def _from_config(
+    path: Path, config: dict[str, Any], model: nn.Module | None, loss: Callable | None
+) -> Run:
+    if model is None and config["model"] is None:
+        raise RunError(f"{path} was trained with a model of your own; pass it with model=...")
+    if loss is None and config["loss"] == CUSTOM:
+        raise RunError(f"{path} was trained with a loss of your own; pass it with loss=...")
+    run = Run(
+        nn.from_config(config["model"]) if model is None else model,
+        config["loss"] if loss is None else loss,
+        optim.by_name(config["optimizer"]["name"], **config["optimizer"]["options"]),
+        Settings.from_json(config["settings"]),
+        DataInfo.from_json(config["data"]),
+    )
+    validation = config["validation"]
+    run.validation_info = None if validation is None else DataInfo.from_json(validation)
+    return run
+
+
+def _take_up_data(run: Run, data: Any, validation: Any) -> None:
+    """Put the data into a loaded run: what is given, and else what its source opens."""
+    needs_validation = validation is None and run.validation_info is not None
+    if data is None or (needs_validation and run.source is not None):
+        train_part, test_part = run.reopen()
+        data = train_part if data is None else data
+        validation = test_part if validation is None else validation
+    run.data = prepared(data, run.info)
+    run.info.must_match(run.data, "training")
+    if validation is None and run.validation_info is not None:
+        raise RunError(
+            f"the run was validated on {run.validation_info.name!r}, "
+            f"{run.validation_info.samples:,} samples; pass them with validation=..."
         )
-    flatten = len(info.sample_shape) == 1
-    return datasets.load(info.name, flatten=flatten)
+    run.validation = None if validation is None else prepared(validation, run.info)
+    if run.validation is not None and run.validation_info is not None:
+        run.validation_info.must_match(run.validation, "validation")

@@ -5,12 +5,14 @@ A callback is any object of a subclass of `Callback`; each hook gets the run, fr
 `run.lr_factor = 0.5`).
 """
 
+import functools
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
-from chainrule.errors import OptionError
+from chainrule.errors import OptionError, RunError
 from chainrule.train.folder import write_text
 
 if TYPE_CHECKING:
@@ -31,6 +33,10 @@ class Callback:
 
     def on_end(self, run: "Run") -> None:
         """Training is over, stopped or interrupted."""
+
+    def options(self) -> dict[str, Any]:
+        """What a callback of this package is made with, so that `resume` makes it again."""
+        return {}
 
     def state(self) -> dict[str, Any]:
         """What must be kept over an interruption, as JSON can hold it."""
@@ -72,8 +78,9 @@ class Monitor:
 
 
 class EarlyStopping(Callback):
-    """Stop when a figure has not improved for `patience` epochs (Prechelt, "Early stopping, but
-    when?", 1998).
+    """Stop when a figure has not improved for `patience` epochs.
+
+    Reference: Prechelt, "Early stopping, but when?" (1998).
 
     Raises:
         OptionError: patience below 1, or no such figure in the history.
@@ -97,6 +104,13 @@ class EarlyStopping(Callback):
         if self.waited >= self.patience:
             run.stop(f"{self.monitor.column} has not improved for {self.waited} epochs")
 
+    def options(self) -> dict[str, Any]:
+        return {
+            "monitor": self.monitor.column,
+            "patience": self.patience,
+            "min_delta": self.monitor.min_delta,
+        }
+
     def state(self) -> dict[str, Any]:
         return {"waited": self.waited, "best": self.monitor.best}
 
@@ -118,7 +132,10 @@ class BestCheckpoint(Callback):
 
     def on_epoch(self, run: "Run") -> None:
         if self.monitor.better(run.history[-1]):
-            run.save_best()
+            run.attempt(run.save_best)
+
+    def options(self) -> dict[str, Any]:
+        return {"monitor": self.monitor.column}
 
     def state(self) -> dict[str, Any]:
         return {"best": self.monitor.best}
@@ -153,4 +170,50 @@ class HistoryLines(Callback):
         self.path = Path(path)
 
     def on_epoch(self, run: "Run") -> None:
-        write_text(self.path, "".join(json.dumps(row) + "\n" for row in run.history))
+        text = "".join(json.dumps(row) + "\n" for row in run.history)
+        run.attempt(functools.partial(write_text, self.path, text))
+
+    def options(self) -> dict[str, Any]:
+        return {"path": str(self.path)}
+
+
+_KNOWN: Mapping[str, type[Callback]] = MappingProxyType(
+    {kind.__name__: kind for kind in (BestCheckpoint, EarlyStopping, HistoryLines)}
+)
+"""The callbacks that `resume` makes again by itself."""
+
+
+def take_up(kept: list, given: Sequence[Callback] | None) -> list[Callback]:
+    """The callbacks of an interrupted run, as they were.
+
+    Args:
+        kept: what the checkpoint has of each: its class, its options, its state.
+        given: the same callbacks, or None to make them again.
+
+    Raises:
+        RunError: one cannot be made again, or others are given.
+    """
+    names = [name for name, _, _ in kept]
+    again = {
+        i: _KNOWN[name](**options) for i, (name, options, _) in enumerate(kept) if name in _KNOWN
+    }
+    if given is None and len(again) < len(kept):
+        raise RunError(
+            f"the run was made with the callbacks {', '.join(names)}, not all of which can be made "
+            "again from its folder. Give the same ones: callbacks=[...]."
+        )
+    chosen = list(again.values()) if given is None else list(given)
+    own = [type(callback).__name__ for callback in chosen]
+    if own != names and "BestCheckpoint" in names and "BestCheckpoint" not in own:
+        # `fit` adds it by itself.
+        chosen.insert(names.index("BestCheckpoint"), again[names.index("BestCheckpoint")])
+        own = [type(callback).__name__ for callback in chosen]
+    if own != names:
+        raise RunError(
+            f"the run was made with the callbacks {', '.join(names) or '(none)'}, now given are "
+            f"{', '.join(own) or '(none)'}. Give the same ones in the same order, so that they go "
+            "on where they were."
+        )
+    for callback, (_, _, state) in zip(chosen, kept, strict=True):
+        callback.load_state(state)
+    return chosen

@@ -1,21 +1,18 @@
-"""Where a NaN or an infinity came from: one step is run again and watched op by op."""
+"""Where a NaN or an infinity came from: a step is run again and watched op by op."""
 
-from collections.abc import Callable
+import contextlib
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
 
 from chainrule.nn import Module
-from chainrule.tensor import Tensor, leaf_cotangents, made_before
+from chainrule.ops.shape import unbroadcast
+from chainrule.tensor import Tensor, made_before
 
 _ADVICE = (
     "Lower the learning rate, clip the gradient (clip_norm=1.0), or check the data and the loss."
 )
-
-
-def _finite(value: Any) -> bool:
-    array = np.asarray(value)
-    return array.dtype.kind not in "fc" or bool(np.isfinite(array).all())
 
 
 def explain_not_finite(model: Module, loss: Callable, x: np.ndarray, y: np.ndarray) -> str:
@@ -25,55 +22,94 @@ def explain_not_finite(model: Module, loss: Callable, x: np.ndarray, y: np.ndarr
     for path, parameter in model.named_parameters():
         if not _finite(parameter.data):
             return f"The parameter {path!r} holds NaN or infinity. {_ADVICE}"
-    layers: dict[int, str] = {}
-    with _watched(model, layers), np.errstate(all="ignore"):
-        result = loss(model(x), y)
-    for tensor in made_before([result]):
-        if not _finite(tensor.data):
-            op = tensor.op.name if tensor.op else "an input"
-            place = layers.get(id(tensor), "the loss")
-            return f"It first appeared forward, in the op {op!r} of {place}. {_ADVICE}"
-    return _explain_backward(model, result)
-
-
-def _explain_backward(model: Module, result: Tensor) -> str:
+    # A tensor that asks for its gradient, so that what is computed from it alone is recorded too.
+    inputs = Tensor(x, requires_grad=x.dtype.kind == "f")
     with np.errstate(all="ignore"):
-        gradients = leaf_cotangents([result], [np.ones((), result.dtype)])
-    names = {id(parameter): path for path, parameter in model.named_parameters()}
-    bad = [names[id(leaf)] for leaf, g in gradients if id(leaf) in names and not _finite(g)]
-    return (
-        f"The loss is finite; the gradient is not, first at the parameter {bad[0]!r}. {_ADVICE}"
-        if bad
-        else _ADVICE
-    )
+        with _watched(model) as layers:
+            result = loss(model(inputs), y)
+        made = made_before([result])
+        where = _first_forward(made, layers) or _first_backward(made, layers)
+    return f"{where} {_ADVICE}" if where else _ADVICE
 
 
-class _watched:  # noqa: N801 - a context manager, used like a function
-    """While it is open, remember for each tensor the innermost layer that made it."""
+def _finite(value: Any) -> bool:
+    array = np.asarray(value)
+    return array.dtype.kind not in "fc" or bool(np.isfinite(array).all())
 
-    def __init__(self, model: Module, layers: dict[int, str]):
-        self.modules = list(model.named_modules())
-        self.layers = layers
-        self.kept: list[Tensor] = []
 
-    def __enter__(self) -> None:
-        for path, module in self.modules:
-            vars(module)["forward"] = self._wrap(path, module)
+def _first_forward(made: list[Tensor], layers: "_Layers") -> str:
+    for tensor in made:
+        if tensor.op is not None and not _finite(tensor.data):
+            return (
+                f"It first appeared forward, in the op {tensor.op.name!r} of {layers.of(tensor)}."
+            )
+    return ""
 
-    def __exit__(self, *exception: object) -> None:
-        for _, module in self.modules:
+
+def _first_backward(made: list[Tensor], layers: "_Layers") -> str:
+    """The first op on the way back whose derivative is not finite."""
+    cotangents: dict[int, Any] = {id(made[-1]): np.ones((), made[-1].dtype)}
+    for tensor in reversed(made):
+        op, g = tensor.op, cotangents.pop(id(tensor), None)
+        if op is None or g is None:
+            continue
+        rules = op.vjp(g, tensor.data, *tensor.values, **tensor.params) if op.vjp else None
+        for i, arg in enumerate(tensor.args):
+            if not (isinstance(arg, Tensor) and arg.requires_grad):
+                continue
+            part = rules[i] if rules else op.pull(i, g, tensor.data, tensor.values, tensor.params)
+            if part is None:
+                continue
+            if not _finite(part):
+                return (
+                    "The loss is finite; it first appeared backward, in the derivative of the op "
+                    f"{op.name!r} of {layers.of(tensor)}."
+                )
+            part = unbroadcast(part, arg.shape)
+            cotangents[id(arg)] = cotangents.get(id(arg), 0.0) + part
+    return ""
+
+
+class _Layers:
+    """Which layer made a tensor; holds the tensors, so that no other takes over their id."""
+
+    def __init__(self) -> None:
+        self.made: dict[int, tuple[Tensor, str]] = {}
+
+    def note(self, tensor: Tensor, layer: str) -> None:
+        """The first to say so is the innermost layer."""
+        self.made.setdefault(id(tensor), (tensor, layer))
+
+    def of(self, tensor: Tensor) -> str:
+        return self.made.get(id(tensor), (tensor, "the loss"))[1]
+
+
+@contextlib.contextmanager
+def _watched(model: Module) -> Iterator[_Layers]:
+    """While it is open, note for each tensor the innermost layer that made it."""
+    layers = _Layers()
+    modules = list(model.named_modules())
+    for path, module in modules:
+        name = f"layer {path!r} ({type(module).__name__})" if path else type(module).__name__
+        vars(module)["forward"] = _noting(module.forward, name, layers)
+    try:
+        yield layers
+    finally:
+        for _, module in modules:
             del vars(module)["forward"]
 
-    def _wrap(self, path: str, module: Module) -> Callable:
-        forward = module.forward
 
-        def watched(*inputs: Any) -> Any:
-            output = forward(*inputs)
-            if isinstance(output, Tensor):
-                name = f"layer {path!r} ({type(module).__name__})" if path else "the model"
-                self.kept.append(output)
-                for tensor in made_before([output]):
-                    self.layers.setdefault(id(tensor), name)
-            return output
+def _noting(forward: Callable, name: str, layers: _Layers) -> Callable:
+    def run(*inputs: Any, **options: Any) -> Any:
+        before = {id(tensor) for value in inputs for tensor in _history(value)}
+        output = forward(*inputs, **options)
+        for tensor in _history(output):
+            if id(tensor) not in before:
+                layers.note(tensor, name)
+        return output
 
-        return watched
+    return run
+
+
+def _history(value: Any) -> list[Tensor]:
+    return made_before([value]) if isinstance(value, Tensor) else []

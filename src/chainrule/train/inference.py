@@ -7,10 +7,10 @@ from typing import Any
 import numpy as np
 
 from chainrule import nn
-from chainrule.data import Dataset
-from chainrule.errors import DataError, OptionError, ShapeError
+from chainrule.data import Affine, Dataset, as_dataset
+from chainrule.errors import DataError, DtypeError, OptionError
+from chainrule.train.info import DataInfo
 from chainrule.train.metrics import Evaluation, confusion_matrix
-from chainrule.train.settings import DataInfo
 
 _BATCH = 1000
 
@@ -21,8 +21,8 @@ def evaluating(model: nn.Module) -> Iterator[None]:
     modes = [(module, module.training) for _, module in model.named_modules()]
     model.eval()
     try:
-        arrays = {path: leaf.data for path, leaf in model.named_parameters()}
-        arrays |= {path: leaf.data for path, leaf in model.named_buffers()}
+        leaves = [*model.named_parameters(), *model.named_buffers()]
+        arrays = {path: leaf.data for path, leaf in leaves}
         with nn.swapped(model, arrays), np.errstate(all="ignore"):
             yield
     finally:
@@ -30,37 +30,70 @@ def evaluating(model: nn.Module) -> Iterator[None]:
             module.training = training
 
 
+def prepared(data: Any, info: DataInfo) -> Dataset:
+    """A data set, or a pair (x, y) taken as the training data was, that fits the model.
+
+    Raises:
+        ShapeError: samples of another shape than those trained on.
+        DataError: other classes, or another transform of the same kind of numbers.
+    """
+    if not isinstance(data, Dataset):
+        pair = as_dataset(data)
+        info.check_shape(pair.x.shape[1:])
+        y = pair.y if info.classes else pair.y.astype(np.float32)
+        return Dataset(
+            pair.x, y, classes=info.classes, transform=_transform_for(pair.x.dtype, info)
+        )
+    info.check_shape(data.x.shape[1:])
+    if data.classes != info.classes:
+        raise DataError(
+            f"{data.name!r} has the classes {_listed(data.classes)}; the model was trained on "
+            f"{_listed(info.classes)}. Number the labels alike, and name the classes: "
+            "Dataset(x, y, classes=run.info.classes)."
+        )
+    if str(data.x.dtype) == info.dtype and data.transform != info.transform:
+        raise DataError(
+            f"{data.name!r} has another transform than the training data, so the model would see "
+            "numbers on another scale. Use data.with_transform(run.info.transform)."
+        )
+    return data
+
+
+def _transform_for(dtype: np.dtype, info: DataInfo) -> Affine:
+    """How plain arrays are read: where training data is bytes, floats are scaled already."""
+    scaled_already = np.dtype(info.dtype).kind in "iu" and dtype.kind == "f"
+    return Affine.identity() if scaled_already else info.transform
+
+
+def _listed(names: tuple[str, ...]) -> str:
+    return f"({', '.join(names[:10])}{', ...' if len(names) > 10 else ''})"
+
+
 def _slices(count: int) -> list[slice]:
     return [slice(i, min(i + _BATCH, count)) for i in range(0, count, _BATCH)]
 
 
-def _batches(info: DataInfo, x: Any) -> Iterator[np.ndarray]:
+def _inputs(x: Any, info: DataInfo) -> Iterator[np.ndarray]:
     """Inputs as the model takes them, a thousand at a time."""
     if isinstance(x, Dataset):
-        x = x.x
+        data = prepared(x, info)
+        return (data.transform(data.x[rows]) for rows in _slices(len(data)))
     array = np.asarray(x)
+    if array.dtype.kind not in "biuf":
+        raise DtypeError(f"predict: got dtype {array.dtype}; expected numbers.")
     if array.shape == info.sample_shape:
         array = array[None]
-    if array.shape[1:] != info.sample_shape or array.ndim == 0:
-        raise ShapeError(
-            f"predict: got shape {np.shape(x)}; the model was trained on samples of shape "
-            f"{info.sample_shape}, so give (n, ...) of these, or one."
-        )
-    if array.dtype.kind not in "biuf":
-        raise DataError(f"predict: got dtype {array.dtype}; expected numbers.")
-    scaled_already = np.dtype(info.dtype).kind in "iu" and array.dtype.kind == "f"
-    for rows in _slices(len(array)):
-        part = array[rows]
-        yield part.astype(np.float32) if scaled_already else info.transform(part)
+    info.check_shape(array.shape[1:])
+    if len(array) == 0:
+        raise DataError("predict: got no samples; give at least one.")
+    transform = _transform_for(array.dtype, info)
+    return (transform(array[rows]) for rows in _slices(len(array)))
 
 
 def outputs(model: nn.Module, info: DataInfo, x: Any) -> np.ndarray:
     """The model's raw outputs (logits for a classifier)."""
     with evaluating(model):
-        parts = [np.asarray(model(part)) for part in _batches(info, x)]
-    if not parts:
-        raise DataError("predict: got no samples.")
-    return np.concatenate(parts)
+        return np.concatenate([np.asarray(model(part)) for part in _inputs(x, info)])
 
 
 def decide(logits: np.ndarray) -> np.ndarray:
@@ -72,43 +105,31 @@ def decide(logits: np.ndarray) -> np.ndarray:
 
 def true_ids(y: np.ndarray) -> np.ndarray:
     """Class ids, from ids or from one-hot rows."""
-    if y.ndim > 1 and y.shape[1] > 1:
-        return np.asarray(y).argmax(axis=-1)
-    return np.asarray(y).reshape(-1).astype(np.int64)
+    return y if y.ndim == 1 else y.argmax(axis=-1)
 
 
-def evaluate(model: nn.Module, loss: Callable, info: DataInfo, data: Any) -> Evaluation:
-    """Loss, accuracy, rates by class and confusion matrix on a data set or an (x, y) pair."""
-    if not isinstance(data, Dataset):
-        x, y = data
-        data = Dataset(
-            np.asarray(x), np.asarray(y), classes=info.classes, transform=info.transform
-        )
-    if tuple(data.x.shape[1:]) != info.sample_shape:
-        raise ShapeError(
-            f"evaluate: samples have shape {tuple(data.x.shape[1:])}; the model was trained on "
-            f"{info.sample_shape}."
-        )
-    if info.classes and len(data.classes) not in (0, len(info.classes)):
-        raise DataError(
-            f"evaluate: the data has {len(data.classes)} classes, the model {len(info.classes)}."
-        )
+def evaluate(model: nn.Module, loss: Callable, info: DataInfo, data: Dataset) -> Evaluation:
+    """Loss, accuracy, rates by class and confusion matrix on prepared data."""
     total, predicted = 0.0, []
     with evaluating(model):
         for rows in _slices(len(data)):
-            x, y = data.batch(rows)
-            logits = np.asarray(model(x))
-            total += float(loss(logits, y)) * len(x)
+            logits = np.asarray(model(data.transform(data.x[rows])))
+            total += float(loss(logits, data.y[rows])) * len(logits)
             if info.classes:
                 predicted.append(decide(logits))
     confusion = None
     if info.classes:
-        truth = true_ids(data.y)
-        confusion = confusion_matrix(truth, np.concatenate(predicted), len(info.classes))
+        confusion = confusion_matrix(true_ids(data.y), np.concatenate(predicted), len(info.classes))
     return Evaluation(total / len(data), len(data), info.classes, confusion)
 
 
 def classifier_only(info: DataInfo) -> None:
-    """Refuse class probabilities of a regressor."""
+    """Refuse class probabilities of a regressor.
+
+    Raises:
+        OptionError: the run predicts numbers.
+    """
     if not info.classes:
-        raise OptionError("predict_proba needs a classifier; this run predicts numbers.")
+        raise OptionError(
+            "predict_proba needs a classifier; this run predicts numbers. Use predict."
+        )

@@ -1,9 +1,12 @@
 """The training loop: epochs of steps, with progress, callbacks, checkpoints and interruption."""
 
+import functools
+import itertools
 import signal
 import threading
 import time
 from collections.abc import Iterator
+from pathlib import Path
 from types import FrameType, MappingProxyType
 from typing import TYPE_CHECKING, Any
 
@@ -18,7 +21,7 @@ from chainrule.train.diagnose import explain_not_finite
 from chainrule.train.inference import decide, evaluate, true_ids
 from chainrule.train.plot import plot_if_possible
 from chainrule.train.progress import Progress, Silence
-from chainrule.train.step import Batch, NotFinite
+from chainrule.train.step import Batch, StepError
 
 if TYPE_CHECKING:
     from chainrule.train.run import Run
@@ -54,23 +57,23 @@ def train(run: "Run") -> None:
     """Train until the epochs are done, a callback stops the run, or Ctrl-C is pressed.
 
     Raises:
-        NonFiniteError: the loss or a gradient became NaN or infinite. The model keeps the weights
-            from before that step, and the last checkpoint stays.
-        RunError: the run folder can no longer be written to; training itself went to its end.
+        NonFiniteError: the loss, a gradient or an update became NaN or infinite. The model keeps
+            the weights from before that step, and the last checkpoint stays.
+        RunError: the first checkpoint cannot be written.
     """
     data, settings = run.data, run.settings
     if data is None:
         raise RunError("this run has no training data.")
     key = rng.fold_in(rng.key(settings.seed), _SHUFFLE)
     loader = Loader(data, settings.batch_size, key=key)
-    make = Progress if run.show else Silence
+    make = Progress if settings.show else Silence
     progress = make(settings.epochs, len(loader), len(data))
-    saver = _Saver(run, progress)
+    saver = _Saver(run)
     run.interrupted = False
     run.model.train()
     _call(run, "on_start")
     with _Interrupt() as interrupt, np.errstate(all="ignore"):
-        saver.save()
+        saver.begin()
         while run.epoch < settings.epochs and run.stopped is None and not interrupt.asked:
             _epoch(run, loader, progress, saver, interrupt)
         saver.save()
@@ -78,16 +81,11 @@ def train(run: "Run") -> None:
     if run.stopped:
         progress.say(f"stopped after epoch {run.epoch}: {run.stopped}")
     if run.interrupted:
-        place = f"epoch {run.epoch + 1}, batch {run.batch} of {len(loader)}"
-        progress.say(f"interrupted in {place}; go on with {_how_to_resume(run)}")
+        go_on = files.resume_command(run.folder) if run.folder else "run.resume()"
+        place = f"epoch {run.epoch + 1}, after batch {run.batch} of {len(loader)}"
+        progress.say(f"interrupted in {place}; go on with {go_on}")
     _call(run, "on_end")
-    if run.folder is not None and run.history:
-        plot_if_possible(run.history, run.folder)
-    saver.finish()
-
-
-def _how_to_resume(run: "Run") -> str:
-    return f"chainrule resume {run.folder}" if run.folder else "run.resume()"
+    saver.plot()
 
 
 def _call(run: "Run", hook: str) -> None:
@@ -98,45 +96,40 @@ def _call(run: "Run", hook: str) -> None:
 class _Saver:
     """Writes checkpoints; a disk that fills up does not end the training."""
 
-    def __init__(self, run: "Run", progress: Progress):
+    def __init__(self, run: "Run"):
         self.run = run
-        self.progress = progress
-        self.saved = time.monotonic()
-        self.position: tuple[int, int] | None = None
-        self.error: RunError | None = None
+        self.began = time.monotonic()
 
     def due(self) -> bool:
         seconds = self.run.settings.checkpoint_seconds
-        return self.run.folder is not None and time.monotonic() - self.saved >= seconds
+        return self.run.folder is not None and time.monotonic() - self.began >= seconds
 
-    def save(self) -> None:
-        """Write the checkpoint and the history, unless they stand there already.
+    def begin(self) -> None:
+        """Write a checkpoint before the first step, so that a bad folder is met at the door.
 
         Raises:
-            RunError: not even the first one could be written.
+            RunError: it cannot be written.
         """
-        run, first = self.run, self.position is None
-        if run.folder is None or self.position == (run.epoch, run.batch):
-            return
-        self.saved = time.monotonic()
-        try:
-            run.save_last()
-            files.write_history(run.folder, run.history)
-            self.position, self.error = (run.epoch, run.batch), None
-        except RunError as error:
-            if first:
-                raise
-            if self.error is None:
-                self.progress.say(f"warning: {error}")
-            self.error = error
+        if self.run.folder is not None and self.run.saved_at != self.run.position:
+            self._write(self.run.folder)
 
-    def finish(self) -> None:
-        """Say at the end that the last checkpoint is missing."""
-        if self.error is not None:
-            raise RunError(
-                f"training is done, but its last checkpoint is not saved: {self.error} "
-                "The model in memory is whole; save it elsewhere with run.save(path)."
-            ) from self.error
+    def save(self) -> None:
+        """Write the checkpoint and the history, unless they stand there already."""
+        run = self.run
+        if run.folder is not None and run.saved_at != run.position:
+            self.began = time.monotonic()
+            run.unsaved = run.attempt(functools.partial(self._write, run.folder))
+
+    def _write(self, folder: Path) -> None:
+        self.run.save_last()
+        files.write_history(folder, self.run.history)
+        self.run.saved_at = self.run.position
+
+    def plot(self) -> None:
+        """Draw the history; where that fails, the numbers are there all the same."""
+        run = self.run
+        if run.folder is not None and run.history and run.unsaved is None:
+            run.attempt(functools.partial(plot_if_possible, run.history, run.folder))
 
 
 def _steppers(run: "Run") -> list[Callback]:
@@ -146,19 +139,8 @@ def _steppers(run: "Run") -> list[Callback]:
 
 def _groups(run: "Run", loader: Loader) -> Iterator[list[Batch]]:
     """The batches of each update, from where the run is in the epoch."""
-    batches = loader.epoch(run.epoch, start=run.batch)
-    count = run.settings.accumulate
-    if count == 1:
-        for batch in batches:
-            yield [batch]
-        return
-    group: list[Batch] = []
-    for batch in batches:
-        group.append(batch)
-        if len(group) == count:
-            yield group
-            group = []
-    if group:
+    batches = iter(loader.epoch(run.epoch, start=run.batch))
+    while group := list(itertools.islice(batches, run.settings.accumulate)):
         yield group
 
 
@@ -221,12 +203,15 @@ def _finish_epoch(run: "Run", progress: Progress) -> None:
 def _step(run: "Run", group: list[Batch]) -> tuple[float, list[np.ndarray]]:
     try:
         return run.stepper(group, run.lr)
-    except NotFinite as trouble:
-        x, y = trouble.batch
-        where = explain_not_finite(run.model, run.loss, x, y)
+    except StepError as trouble:
+        if trouble.what == "update":
+            name = type(run.optimizer).__name__
+            where = f"The gradient is finite, and the learning rate of {name} is {run.lr:g}."
+        else:
+            where = explain_not_finite(run.model, run.loss, *trouble.batch)
         kept = f" The last checkpoint in {run.folder} is good." if run.folder else ""
         raise NonFiniteError(
-            f"the {trouble} became NaN or infinite at step {run.step + 1} (epoch {run.epoch + 1}, "
-            f"batch {run.batch + 1}). {where} The model keeps its weights from before this "
-            f"step.{kept}"
+            f"the {trouble.what} became NaN or infinite at step {run.step + 1} "
+            f"(epoch {run.epoch + 1}, batch {run.batch + 1}). {where} The model keeps its weights "
+            f"from before this step.{kept}"
         ) from None

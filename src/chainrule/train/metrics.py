@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from chainrule.errors import ShapeError
+from chainrule.errors import DataError, ShapeError
 
 
 def confusion_matrix(truth: np.ndarray, predicted: np.ndarray, classes: int) -> np.ndarray:
@@ -15,6 +15,7 @@ def confusion_matrix(truth: np.ndarray, predicted: np.ndarray, classes: int) -> 
 
     Raises:
         ShapeError: the arrays differ in shape.
+        DataError: an id is not in 0 .. classes - 1.
 
     >>> confusion_matrix(np.array([0, 1, 1]), np.array([0, 1, 0]), 2)
     array([[1, 0],
@@ -25,12 +26,18 @@ def confusion_matrix(truth: np.ndarray, predicted: np.ndarray, classes: int) -> 
             f"confusion_matrix: truth has shape {truth.shape} and predictions {predicted.shape}; "
             "they must be equal."
         )
+    for what, ids in (("truth", truth), ("predictions", predicted)):
+        if ids.size and not (ids.min() >= 0 and ids.max() < classes):
+            raise DataError(
+                f"confusion_matrix: the {what} go from {ids.min()} to {ids.max()}; expected class "
+                f"ids from 0 to {classes - 1}."
+            )
     pairs = truth.astype(np.int64) * classes + predicted
     return np.bincount(pairs.ravel(), minlength=classes * classes).reshape(classes, classes)
 
 
 def _ratio(part: np.ndarray, whole: np.ndarray) -> np.ndarray:
-    """part / whole, and 0 where the whole is 0."""
+    """The ratio part / whole, and 0 where the whole is 0."""
     return np.divide(part, whole, out=np.zeros(len(part)), where=whole > 0)
 
 
@@ -94,9 +101,7 @@ class Evaluation:
         lines.append(f"{'class':>{width}}  precision  recall     F1  samples")
         rates = zip(self.precision, self.recall, self.f1, self._counts.sum(axis=1), strict=True)
         for name, (precision, recall, f1, count) in zip(self.classes, rates, strict=True):
-            lines.append(
-                f"{name:>{width}}  {precision:9.4f}  {recall:6.4f}  {f1:5.4f}  {count:7,}"
-            )
+            lines.append(f"{name:>{width}}  {precision:9.4f}  {recall:6.4f}  {f1:5.4f}  {count:7,}")
         lines += ["", "confusion matrix (rows: truth, columns: prediction)"]
         lines.append(" " * width + "".join(f"{name[: cell - 1]:>{cell}}" for name in self.classes))
         for name, row in zip(self.classes, self.confusion, strict=True):

@@ -1,12 +1,14 @@
 """Showing how a long piece of work goes: a bar in a terminal, plain lines elsewhere."""
 
+import os
 import sys
 import time
 from typing import TextIO
 
 _REDRAW_SECONDS = 0.1
 _LINE_SECONDS = 30.0
-_BAR = 24
+_BAR, _SHORTEST_BAR = 24, 6
+_COLUMNS = 80
 
 
 def duration(seconds: float) -> str:
@@ -49,19 +51,33 @@ class Progress:
 
     def update(self, epoch: int, batch: int, values: dict[str, float | None]) -> None:
         """Show that `batch` batches of this epoch are done."""
-        now = time.monotonic()
-        self.shown = now
-        done, elapsed = batch - self.first, max(now - self.started, 1e-9)
-        left = (self.batches - batch + (self.epochs - epoch) * self.batches) * elapsed / max(done, 1)
+        self.shown = time.monotonic()
+        done, elapsed = max(batch - self.first, 1), max(self.shown - self.started, 1e-9)
+        batches_left = self.batches - batch + (self.epochs - epoch) * self.batches
+        left = duration(batches_left * elapsed / done)
         speed = done * self.samples / self.batches / elapsed
-        text = f"{self._figures(values)}  {speed:,.0f} samples/s  {duration(left)} left"
+        head = f"epoch {epoch}/{self.epochs}"
+        text = f"{self._figures(values)}  {speed:,.0f} samples/s  {left} left"
         if self.terminal:
-            filled = _BAR * batch // self.batches
-            bar = "#" * filled + "-" * (_BAR - filled)
-            self.stream.write(f"\repoch {epoch}/{self.epochs} [{bar}] {text}\x1b[K")
+            self.stream.write(f"\r{self._line(head, batch, text)}\x1b[K")
         else:
-            self.stream.write(f"epoch {epoch}/{self.epochs} {batch}/{self.batches} {text}\n")
+            self.stream.write(f"{head} {batch}/{self.batches} {text}\n")
         self.stream.flush()
+
+    def _line(self, head: str, batch: int, text: str) -> str:
+        """Head, bar and text, no wider than the terminal: a wrapped line cannot be redrawn."""
+        columns = self._columns() - 1
+        width = min(_BAR, columns - len(head) - len(text) - 5)
+        if width < _SHORTEST_BAR:
+            return f"{head} {100 * batch // self.batches}%  {text}"[:columns]
+        filled = width * batch // self.batches
+        return f"{head} [{'#' * filled}{'-' * (width - filled)}]  {text}"
+
+    def _columns(self) -> int:
+        try:
+            return os.get_terminal_size(self.stream.fileno()).columns or _COLUMNS
+        except (OSError, ValueError, AttributeError):
+            return _COLUMNS
 
     def end_epoch(self, epoch: int, seconds: float, values: dict[str, float | None]) -> None:
         """Leave one line for the finished epoch."""

@@ -1,6 +1,7 @@
 """A training run: what was trained, how it went, and what can be done with it."""
 
 import dataclasses
+import warnings
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -10,44 +11,53 @@ import numpy as np
 from chainrule import nn, ops
 from chainrule.data import Dataset
 from chainrule.errors import RunError
-from chainrule.nn import losses
 from chainrule.optim import Optimizer
 from chainrule.train import folder as files
 from chainrule.train import inference
 from chainrule.train.callbacks import Callback
+from chainrule.train.info import DataInfo
 from chainrule.train.loop import NO_TOTALS, train
 from chainrule.train.metrics import Evaluation
+from chainrule.train.objective import choose_loss
 from chainrule.train.plot import plot_history
-from chainrule.train.settings import DataInfo, Settings
+from chainrule.train.settings import Settings
+from chainrule.train.source import Source, open_like
 from chainrule.train.step import TrainingStep
 
 
 class Run:
     """A model in training: `history`, `evaluate`, `predict`, `save`, `resume`, `plot`.
 
-    Made by `chainrule.fit`, `chainrule.resume` and `chainrule.load_run`. `history` is a list with
-    one dict an epoch: epoch, loss, accuracy, val_loss, val_accuracy, lr, seconds.
+    Made by `chainrule.fit`, `chainrule.resume` and `chainrule.load_run`.
+
+    Attributes:
+        history: a dict for each epoch: epoch, loss, accuracy, val_loss, val_accuracy, lr, step,
+            seconds.
+        info: what is remembered of the training data.
+        folder: where checkpoints are kept, or None.
+        interrupted: whether Ctrl-C ended the training.
+        stopped: why a callback ended the training, or None.
+        unsaved: the error that kept the last checkpoint from being written, or None.
     """
 
     def __init__(
         self,
         model: nn.Module,
-        loss: str | Callable,
+        loss: str | Callable | None,
         optimizer: Optimizer,
         settings: Settings,
         info: DataInfo,
     ):
         self.model = model
-        self.loss_name = loss if isinstance(loss, str) else "custom"
-        self.loss = losses.by_name(loss) if isinstance(loss, str) else loss
+        self.loss_name, self.loss = choose_loss(loss, info)
         self.optimizer = optimizer
         self.settings = settings
         self.info = info
+        self.validation_info: DataInfo | None = None
         self.data: Dataset | None = None
         self.validation: Dataset | None = None
         self.callbacks: list[Callback] = []
         self.folder: Path | None = None
-        self.show = True
         self.history: list[dict[str, Any]] = []
         self.epoch = 0
         self.batch = 0
@@ -55,9 +65,16 @@ class Run:
         self.lr_factor = 1.0
         self.stopped: str | None = None
         self.interrupted = False
+        self.saved_at: tuple[int, int] | None = None
+        self.unsaved: RunError | None = None
         self.stepper = TrainingStep(
             model.initialize(settings.seed), self.loss, optimizer, settings.clip_norm
         )
+
+    @property
+    def position(self) -> tuple[int, int]:
+        """Epochs done, and batches done of the next one."""
+        return self.epoch, self.batch
 
     @property
     def step(self) -> int:
@@ -102,13 +119,54 @@ class Run:
         """Loss, accuracy, rates by class and confusion matrix on a data set or an (x, y) pair.
 
         Raises:
-            DataError: other classes than those trained on, or nothing in it.
+            DataError: other classes or another transform than in training, or nothing in it.
             ShapeError: samples of another shape.
         """
-        return inference.evaluate(self.model, self.loss, self.info, data)
+        prepared = inference.prepared(data, self.info)
+        return inference.evaluate(self.model, self.loss, self.info, prepared)
+
+    @property
+    def source(self) -> Source | None:
+        """Where the training data came from, where that is known."""
+        return self.settings.source or Source.named(self.info.name)
+
+    def reopen(
+        self, *, cache: str | Path | None = None, progress: Any = None
+    ) -> tuple[Dataset, Dataset | None]:
+        """Open the data of this run again: for training, and for validation if it had any.
+
+        See `chainrule.train.Source.open` for `cache` and `progress`.
+
+        Raises:
+            RunError: the run does not know where its data came from.
+            OptionError, DataError: the data is gone, or cannot be read.
+        """
+        if self.source is None:
+            raise RunError(
+                f"the run does not know where its data {self.info.name!r} came from; pass the data "
+                "itself: chainrule.resume(folder, data)."
+            )
+        flatten = len(self.info.sample_shape) == 1
+        data, test = self.source.open(flatten=flatten, cache=cache, progress=progress)
+        data = data.with_transform(self.info.transform)
+        if self.validation_info is None:
+            return data, None
+        return data, test.with_transform(self.validation_info.transform)
+
+    def open(self, name: str, *, cache: str | Path | None = None, progress: Any = None) -> Dataset:
+        """Open data by name or path as the training data was read; its test part, if it has one.
+
+        See `chainrule.train.Source` for what can be named, and for `cache` and `progress`.
+
+        Raises:
+            OptionError, DataError: there is no such data, or it cannot be read.
+            ShapeError: samples of another shape.
+        """
+        return open_like(name, self.info, cache=cache, progress=progress)
 
     def describe(self) -> dict[str, Any]:
         """The configuration, as JSON can hold it."""
+        validation = self.validation_info
         return {
             "format": files.FORMAT,
             "model": nn.to_config(self.model),
@@ -117,8 +175,9 @@ class Run:
                 "name": type(self.optimizer).__name__.lower(),
                 "options": dataclasses.asdict(self.optimizer),
             },
-            "settings": dataclasses.asdict(self.settings),
+            "settings": self.settings.to_json(),
             "data": self.info.to_json(),
+            "validation": None if validation is None else validation.to_json(),
         }
 
     def checkpoint(self) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
@@ -127,43 +186,48 @@ class Run:
             "epoch": self.epoch,
             "batch": self.batch,
             "step": self.step,
+            "epochs": self.settings.epochs,
             "totals": self.totals,
             "lr_factor": self.lr_factor,
             "history": self.history,
-            "callbacks": [[type(c).__name__, c.state()] for c in self.callbacks],
+            "callbacks": [[type(c).__name__, c.options(), c.state()] for c in self.callbacks],
             "stopped": self.stopped,
         }
         return self.stepper.arrays(), state
 
     def restore(self, arrays: dict[str, np.ndarray], state: dict[str, Any]) -> None:
-        """Take up a checkpoint.
+        """Take up a checkpoint, but for the state of the callbacks.
 
         Raises:
-            RunError: callbacks with a state of their own are missing.
+            KeyError, DataError: it is not one of this run.
         """
-        kept = state["callbacks"]
-        own = [type(callback).__name__ for callback in self.callbacks]
-        if self.data is not None and own != [name for name, _ in kept]:
-            raise RunError(
-                f"the run was made with callbacks {[name for name, _ in kept]}, now given {own}. "
-                "Give the same callbacks in the same order, so that they go on where they were."
-            )
-        for callback, (_, saved) in zip(self.callbacks, kept, strict=False):
-            callback.load_state(saved)
         self.stepper.load(arrays, state["step"])
         self.epoch, self.batch = state["epoch"], state["batch"]
         self.totals, self.history = state["totals"], state["history"]
         self.lr_factor, self.stopped = state["lr_factor"], state["stopped"]
+        self.settings = dataclasses.replace(self.settings, epochs=state["epochs"])
+
+    def attempt(self, write: Callable[[], object]) -> RunError | None:
+        """Write to disk; where that fails, warn and go on, for the training is worth more.
+
+        Gives the error.
+        """
+        try:
+            write()
+        except RunError as error:
+            warnings.warn(f"training goes on, but {error}", RuntimeWarning, stacklevel=2)
+            return error
+        return None
 
     def save_last(self) -> None:
         """Write the checkpoint of this moment into the run folder, if there is one."""
         if self.folder is not None:
-            files.write_arrays(self.folder / files.LAST, *self.checkpoint())
+            files.write_checkpoint(self.folder / files.LAST, *self.checkpoint())
 
     def save_best(self) -> None:
         """Write the checkpoint of this moment as the best one, if there is a run folder."""
         if self.folder is not None:
-            files.write_arrays(self.folder / files.BEST, *self.checkpoint())
+            files.write_checkpoint(self.folder / files.BEST, *self.checkpoint())
 
     def save(self, path: str | Path) -> Path:
         """Save the run as a new run folder.
@@ -172,21 +236,32 @@ class Run:
             RunError: the folder holds another run, or cannot be written to.
         """
         target = Path(path)
-        files.claim(target, self.describe())
-        files.write_arrays(target / files.LAST, *self.checkpoint())
+        files.check_free(target)
+        files.write_checkpoint(target / files.LAST, *self.checkpoint())
         files.write_history(target, self.history)
+        files.write_config(target, self.describe())
         return target
+
+    def keep_in(self, path: str | Path) -> None:
+        """Save the run as a new run folder, and keep its checkpoints there from now on.
+
+        Raises:
+            RunError: as `save` does.
+        """
+        self.folder = self.save(path)
+        self.saved_at = self.position
 
     def resume(self, epochs: int | None = None) -> "Run":
         """Go on from where the run is, to its own number of epochs or to another.
 
         Raises:
             RunError: the run was loaded without its training data.
+            OptionError: `epochs` is not 0 or more.
         """
         if self.data is None:
-            raise RunError("this run has no training data; use chainrule.resume(folder, data=...).")
+            raise RunError("this run has no training data; use chainrule.resume(folder, data).")
         if epochs is not None:
-            self.settings = dataclasses.replace(self.settings, epochs=epochs)
+            self.settings = self.settings.changed({"epochs": epochs})
             self.stopped = None
         train(self)
         return self

@@ -13,11 +13,12 @@ from chainrule.tensor import leaf_cotangents
 Batch = tuple[np.ndarray, np.ndarray]
 
 
-class NotFinite(Exception):
-    """A loss or a gradient is NaN or infinite; carries the batch that gave it."""
+class StepError(Exception):
+    """The loss, the gradient or the update is not finite; carries the batch that gave it."""
 
-    def __init__(self, batch: Batch, what: str):
+    def __init__(self, what: str, batch: Batch):
         super().__init__(what)
+        self.what = what
         self.batch = batch
 
 
@@ -31,7 +32,7 @@ class _Group:
         self.shapes = [parameter.shape for parameter in self.parameters]
         ends = np.cumsum([math.prod(shape) for shape in self.shapes]).tolist()
         self.places = list(zip([0, *ends[:-1]], ends, self.shapes, strict=True))
-        self.value = self.join([parameter.data for parameter in self.parameters])
+        self.take()
         self.state: dict[str, Any] = optimizer.init(self.value)
 
     def join(self, arrays: Sequence[np.ndarray]) -> np.ndarray:
@@ -44,11 +45,24 @@ class _Group:
             return [value]
         return [value[start:end].reshape(shape) for start, end, shape in self.places]
 
+    def take(self) -> None:
+        """Read the vector from the parameters."""
+        self.assign(self.join([parameter.data for parameter in self.parameters]))
+
     def assign(self, value: np.ndarray) -> None:
         """Give the parameters their new numbers: views into the new vector."""
         self.value = value
-        for parameter, part in zip(self.parameters, self.parts(value), strict=True):
-            parameter.data = part
+        self.views = self.parts(value)
+        for parameter, view in zip(self.parameters, self.views, strict=True):
+            parameter.data = view
+
+    def current(self) -> np.ndarray:
+        """The vector; read again where someone else gave a parameter other numbers."""
+        for parameter, view in zip(self.parameters, self.views, strict=True):
+            if parameter.data is not view:
+                self.take()
+                break
+        return self.value
 
 
 class TrainingStep:
@@ -88,18 +102,23 @@ class TrainingStep:
         Gives the mean loss and the model's output for each batch.
 
         Raises:
-            NotFinite: the loss or the gradient is NaN or infinite.
+            StepError: the loss, the gradient or the update is NaN or infinite.
         """
         if len(batches) == 1:
             loss, output, gradients = self._gradients(batches[0])
             outputs = [output]
         else:
             loss, outputs, gradients = self._accumulate(batches)
-        self._check(gradients, batches[0])
-        step = self.step + 1
+        self._clip(gradients, batches[0])
+        step, updates = self.step + 1, []
         for group, gradient in zip(self.groups, gradients, strict=True):
-            value, group.state = self.optimizer.update(group.value, gradient, group.state, step, lr)
+            value, state = self.optimizer.update(group.current(), gradient, group.state, step, lr)
+            if not math.isfinite(_square(value)) and not np.isfinite(value).all():
+                raise StepError("update", batches[0])
+            updates.append((group, value, state))
+        for group, value, state in updates:
             group.assign(value)
+            group.state = state
         self.step = step
         return loss, outputs
 
@@ -109,7 +128,7 @@ class TrainingStep:
         loss = self.loss(output, y)
         value = float(loss.data)
         if not math.isfinite(value):
-            raise NotFinite(batch, "loss")
+            raise StepError("loss", batch)
         found = {id(leaf): g for leaf, g in leaf_cotangents([loss], [np.ones((), loss.dtype)])}
         vectors = []
         for group in self.groups:
@@ -133,16 +152,13 @@ class TrainingStep:
             sums = scaled if sums is None else [a + b for a, b in zip(sums, scaled, strict=True)]
         return loss, outputs, sums or []
 
-    def _check(self, gradients: list[np.ndarray], batch: Batch) -> None:
-        """Refuse a gradient that is not finite, and clip it by its norm."""
-        square = 0.0
-        for gradient in gradients:
-            flat = gradient.ravel()
-            square += float(np.dot(flat, flat))
+    def _clip(self, gradients: list[np.ndarray], batch: Batch) -> None:
+        """Refuse a gradient that is not finite, and scale one down whose norm is too large."""
+        square = sum(map(_square, gradients))
         if not math.isfinite(square):
             if not all(np.isfinite(gradient).all() for gradient in gradients):
-                raise NotFinite(batch, "gradient")
-            square = sum(float((g.astype(np.float64) ** 2).sum()) for g in gradients)
+                raise StepError("gradient", batch)
+            square = sum(_square(gradient.astype(np.float64)) for gradient in gradients)
         if self.clip_norm is not None and square > self.clip_norm**2:
             scale = self.clip_norm / math.sqrt(square)
             gradients[:] = [gradient * scale for gradient in gradients]
@@ -165,9 +181,15 @@ class TrainingStep:
         }
         self.model.load_state_dict(weights)
         for group in self.groups:
-            group.assign(group.join([parameter.data for parameter in group.parameters]))
+            group.take()
             group.state = {
                 name: group.join([entries[f"optimizer/{path}/{name}"] for path in group.paths])
                 for name in group.state
             }
         self.step = step
+
+
+def _square(array: np.ndarray) -> float:
+    """The sum of squares, in the array's own precision: not finite if any number is not."""
+    flat = array.ravel()
+    return float(np.dot(flat, flat))
