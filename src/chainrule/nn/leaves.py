@@ -86,11 +86,17 @@ def swapped(model: Module, leaves: Mapping[str, Any]) -> Iterator[Leaves]:
     if drawn:
         # The first call would do so, and find no parameters to learn the dtype from.
         model.initialize()
+    dtypes = [(vars(module), vars(module).get("_dtype")) for _, module in model.named_modules()]
     found.put(given)
+    for fields, _ in dtypes:
+        # The dtype of the model's own parameters says nothing about these values.
+        fields["_dtype"] = None
     try:
         yield found
     finally:
         found.put(own)
+        for fields, dtype in dtypes:
+            fields["_dtype"] = dtype
         if not drawn:
             # A call meanwhile took the model for complete.
             for _, module in model.named_modules():
