@@ -78,7 +78,6 @@ from chainrule.ops.layout import (
 from chainrule.ops.linalg import (
     diagonal,
     dot,
-    einsum,
     linear,
     matmul,
     outer,
@@ -102,6 +101,7 @@ from chainrule.ops.logic import (
     logical_xor,
     not_equal,
 )
+from chainrule.ops.products import einsum
 from chainrule.ops.reduce import (
     argmax,
     argmin,

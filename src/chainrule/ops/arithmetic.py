@@ -199,7 +199,7 @@ maximum = binary(
 
 >>> maximum(np.array([1.0, 5.0]), 2.0)
 array([2., 5.])""",
-    partials=(lambda out, x, y: _ties(out, x, y), lambda out, x, y: _ties(out, y, x)),
+    partials=(_ties, lambda out, x, y: _ties(out, y, x)),
     latex=r"\max({0}, {1})",
 )
 minimum = binary(
@@ -209,9 +209,11 @@ minimum = binary(
 
 >>> minimum(np.array([1.0, 5.0]), 2.0)
 array([1., 2.])""",
-    partials=(lambda out, x, y: _ties(out, x, y), lambda out, x, y: _ties(out, y, x)),
+    partials=(_ties, lambda out, x, y: _ties(out, y, x)),
     latex=r"\min({0}, {1})",
 )
+
+
 def _radius(r: Any) -> Any:
     """A distance from the origin, and 1 at the origin itself, where derivatives are taken as 0."""
     return where(r == 0, 1.0, r)
@@ -251,7 +253,10 @@ array([5.])""",
 def _infer_where(condition: Aval, x: Aval, y: Aval) -> Aval:
     if condition.dtype.kind != "b":
         raise refuse_dtype(
-            "where", condition, "bool as its first argument", "Compare first, as in where(x > 0, ...)."
+            "where",
+            condition,
+            "bool as its first argument",
+            "Compare first, as in where(x > 0, ...).",
         )
     shape = broadcast("where", (condition, x, y))
     return Aval(shape, result_dtype(x, y))
@@ -321,7 +326,9 @@ def _infer_clip(x: Aval, low: Aval, high: Aval) -> Aval:
 
 def _clip(x: Any, low: Any, high: Any) -> Any:
     if np.any(np.greater(low, high)):
-        raise OptionError(f"clip: the lower bound {low} is above the upper bound {high}. Swap them.")
+        raise OptionError(
+            f"clip: the lower bound {low} is above the upper bound {high}. Swap them."
+        )
     x, low, high = promote(x, low, high)
     if not hasattr(x, "dtype"):  # two Python numbers alone would meet in float64
         x = (low if hasattr(low, "dtype") else high).dtype.type(x)

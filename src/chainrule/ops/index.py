@@ -363,7 +363,7 @@ def take_along_axis(x: Any, ids: Any, axis: int = -1) -> Any:
 
 
 def scatter_add(x: Any, ids: Any, values: Any, axis: int = -1) -> Any:
-    """x with `values` added at positions `ids` along an axis: take_along_axis turned around.
+    """Add `values` to x at positions `ids` along an axis: take_along_axis turned around.
 
     >>> scatter_add(np.zeros((1, 3)), np.array([[2, 2]]), np.array([[1.0, 4.0]]))
     array([[0., 0., 5.]])

@@ -1,6 +1,7 @@
 """Functions that arrange, join and cut arrays, made of the ops in `shape` and of indexing."""
 
 import math
+from itertools import pairwise
 from typing import Any
 
 from chainrule.errors import ShapeError
@@ -124,7 +125,7 @@ def split(x: Any, parts: int | list[int], axis: int = 0) -> list:
             )
         cuts = [i * (size // count) for i in range(count + 1)]
     lead = (slice(None),) * at
-    return [x[(*lead, slice(a, b))] for a, b in zip(cuts, cuts[1:], strict=False)]
+    return [x[(*lead, slice(a, b))] for a, b in pairwise(cuts)]
 
 
 def flip(x: Any, axis: Any = None) -> Any:

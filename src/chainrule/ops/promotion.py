@@ -143,7 +143,9 @@ def as_dtype(dtype: Any) -> np.dtype:
     try:
         result = np.dtype(dtype)
     except TypeError as error:
-        raise DtypeError(f"unknown dtype {dtype!r}; expected such as 'float32', np.int64") from error
+        raise DtypeError(
+            f"unknown dtype {dtype!r}; expected such as 'float32', np.int64"
+        ) from error
     if result.kind not in "biufc":
         raise DtypeError(f"dtype {result} holds no numbers; expected float32, int64, bool or alike")
     return result

@@ -12,8 +12,8 @@ from chainrule.ops.arithmetic import where
 from chainrule.ops.axes import Axis, one_axis, reduced, several_axes
 from chainrule.ops.elementwise import cast, exp, log, sqrt, stop_gradient
 from chainrule.ops.index import take_along_axis
-from chainrule.ops.logic import isfinite
 from chainrule.ops.layout import flip
+from chainrule.ops.logic import isfinite
 from chainrule.ops.promotion import concrete
 from chainrule.ops.shape import broadcast_to, concatenate, reshape
 from chainrule.ops.table import Op, defop, dtype_of, operand, sample, shape_of
@@ -65,7 +65,7 @@ reduce_sum = defop(
     "sum",
     np=_reduction(np.sum),
     infer=_infer_total("sum"),
-    transpose=(lambda g, x, axis, keepdims: _expand(g, x, axis, keepdims),),
+    transpose=(_expand,),
     latex=r"\sum {0}",
     samples=(*_AXES, sample((0, 3), axis=0)),
     errors=(
@@ -365,7 +365,7 @@ def softmax(x: Any, axis: Axis = -1) -> Any:
 
 
 def log_softmax(x: Any, axis: Axis = -1) -> Any:
-    """x - ln(sum(e^x)): the logarithm of softmax, finite where softmax rounds to 0.
+    """The logarithm of softmax, x - ln(sum(e^x)), finite where softmax rounds to 0.
 
     >>> log_softmax(np.array([0.0, -1000.0]))
     array([    0., -1000.])

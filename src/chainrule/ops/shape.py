@@ -38,7 +38,8 @@ def resolve_shape(shape: Any, old: tuple[int, ...]) -> tuple[int, ...]:
     if unknown or known != total or min(new, default=0) < 0:
         raise ShapeError(
             f"reshape: shape {old} has {total} elements and {new} takes "
-            f"{'a multiple of ' if unknown else ''}{abs(known)}; the numbers of elements must be equal."
+            f"{'a multiple of ' if unknown else ''}{abs(known)}; the numbers of elements must be "
+            "equal."
         )
     return new
 
@@ -193,7 +194,7 @@ concatenate_op = defop(
         sample((0, 2), (1, 2)),
     ),
     errors=(
-        (sample((2, 3), (2, 4)), ShapeError, r"array 1 has shape \(2, 4\); all sizes but .* axis 0"),
+        (sample((2, 3), (2, 4)), ShapeError, r"array 1 has shape \(2, 4\); all sizes but .* 0"),
         (sample((2, 3), axis=2), ShapeError, "axis 2 does not exist"),
         (sample(()), ShapeError, "a 0-d array has none"),
     ),
@@ -222,7 +223,7 @@ def concatenate(arrays: Any, axis: int = 0) -> Any:
 def _widths(width: Any, ndim: int) -> tuple[tuple[int, int], ...]:
     """Pad widths as one (before, after) pair an axis."""
     given = np.asarray(width)
-    if given.dtype.kind not in "iu" or given.size and given.min() < 0:
+    if given.dtype.kind not in "iu" or (given.size and given.min() < 0):
         raise ShapeError(f"pad: widths {width!r} must be integers of 0 or more.")
     try:
         pairs = np.broadcast_to(given, (ndim, 2))

@@ -22,7 +22,7 @@ VARIADIC = -1
 """The arity of an op that takes any number of arrays."""
 
 new_level = itertools.count(1).__next__
-"""Each transformation takes a level of its own, so that nested ones never mix (level 0 is eager)."""
+"""Each transformation takes a level of its own, so that nested ones never mix; 0 is eager."""
 
 
 _READY = frozenset((float, int, bool))
