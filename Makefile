@@ -40,6 +40,7 @@ lint: $(STAMP)-dev
 
 bench: $(STAMP)-test
 	$(BIN)/python benchmarks/import_time.py
+	$(BIN)/python benchmarks/training_step.py
 
 clean:
 	@test ! -e $(OURS) || rm -rf $(VENV)
