@@ -1,12 +1,25 @@
 """Models by name."""
 
+import inspect
+import itertools
 from collections.abc import Callable, Sequence
 from types import MappingProxyType
+from typing import Any
 
 from chainrule.errors import OptionError, unknown
 from chainrule.nn import Linear, Module, ReLU, Sequential, Sigmoid, Tanh
+from chainrule.nn.init import Initializer
 
-_ACTIVATIONS = MappingProxyType({"relu": ReLU, "sigmoid": Sigmoid, "tanh": Tanh})
+__all__ = ["activations", "by_name", "mlp", "names", "perceptron"]
+
+_ACTIVATIONS = MappingProxyType(
+    {
+        "relu": (ReLU, "kaiming_uniform"),
+        "sigmoid": (Sigmoid, "xavier_uniform"),
+        "tanh": (Tanh, "xavier_uniform"),
+    }
+)
+"""The layer of each activation, and the initialiser that was made for it."""
 
 
 def mlp(
@@ -14,13 +27,17 @@ def mlp(
     classes: int,
     hidden: Sequence[int] = (25, 25),
     activation: str = "relu",
+    init: str | Initializer | None = None,
 ) -> Sequential:
     """A multilayer perceptron: Linear layers with an activation between each two.
+
+    `init` draws the weights; left out, `kaiming_uniform` for relu and `xavier_uniform` for sigmoid
+    and tanh.
 
     Shape: (n, in_features) to (n, classes), logits.
 
     Raises:
-        OptionError: an unknown activation, or a width below 1.
+        OptionError: an unknown activation or initialiser, or a width below 1.
 
     >>> mlp(784, 10, hidden=(25,))
     Sequential(
@@ -31,27 +48,31 @@ def mlp(
     """
     if activation not in _ACTIVATIONS:
         raise unknown("activation", activation, _ACTIVATIONS)
-    widths = [in_features, *hidden, classes]
-    for width in widths:
-        if isinstance(width, bool) or not isinstance(width, int) or width < 1:
-            raise OptionError(
-                f"mlp: layer widths are {widths}; expected integers of 1 or more, got {width!r}."
-            )
+    if isinstance(hidden, (str, bytes)) or not isinstance(hidden, Sequence):
+        raise OptionError(f"mlp: hidden is {hidden!r}; expected widths such as (25, 25) or (100,).")
+    kind, usual = _ACTIVATIONS[activation]
     steps: list[Module] = []
-    for inputs, outputs in zip(widths, widths[1:], strict=False):
-        steps += [Linear(inputs, outputs), _ACTIVATIONS[activation]()]
+    for inputs, outputs in itertools.pairwise((in_features, *hidden, classes)):
+        steps += [Linear(inputs, outputs, weight_init=init or usual), kind()]
     return Sequential(*steps[:-1])
 
 
-def perceptron(in_features: int, classes: int) -> Sequential:
+def perceptron(
+    in_features: int, classes: int, init: str | Initializer = "xavier_uniform"
+) -> Sequential:
     """One Linear layer: softmax regression when trained with cross-entropy.
+
+    Shape: (n, in_features) to (n, classes), logits.
+
+    Raises:
+        OptionError: an unknown initialiser, or a width below 1.
 
     >>> perceptron(2, 3)
     Sequential(
       (0): Linear(in_features=2, out_features=3, bias=True)
     )
     """
-    return mlp(in_features, classes, hidden=())
+    return mlp(in_features, classes, hidden=(), init=init)
 
 
 _MODELS: MappingProxyType[str, Callable[..., Sequential]] = MappingProxyType(
@@ -77,20 +98,23 @@ def activations() -> tuple[str, ...]:
     return tuple(_ACTIVATIONS)
 
 
-def by_name(name: str, **options: object) -> Sequential:
+def by_name(name: str, **options: Any) -> Sequential:
     """Make a model from its name and options.
 
     Raises:
-        OptionError: an unknown name or option, or an option outside its range.
+        OptionError: an unknown name or option, or an option that is missing or outside its range.
 
     >>> len(by_name("mlp", in_features=4, classes=3, hidden=(5,)))
     3
     """
-    make = _MODELS.get(name)
+    make = _MODELS.get(str(name).lower())
     if make is None:
         raise unknown("model", name, _MODELS)
-    known = make.__code__.co_varnames[: make.__code__.co_argcount]
+    known = inspect.signature(make).parameters
     for option in options:
         if option not in known:
             raise unknown(f"option of {name}", option, known)
+    missing = [o for o, p in known.items() if p.default is p.empty and o not in options]
+    if missing:
+        raise OptionError(f"model {name!r} needs {' and '.join(missing)}; give such as 784 and 10.")
     return make(**options)

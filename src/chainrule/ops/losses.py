@@ -50,7 +50,7 @@ def _infer_slope(g: Aval, logits: Aval, ids: Aval, *, reduction: str = "mean") -
 
 
 def _shifted(logits: np.ndarray, ids: np.ndarray) -> tuple[np.ndarray, int, tuple]:
-    """The logits minus their row's largest as a new table, its class axis, the ids' places in it."""
+    """Logits minus their row's largest as a new table, its class axis, the ids' places in it."""
     classes = logits.shape[-1]
     rows = as_floating(logits).reshape(ids.size, classes)
     axis = 0 if classes <= _SHORT else 1

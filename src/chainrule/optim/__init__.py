@@ -41,7 +41,7 @@ def by_name(name: str, **options: Any) -> Optimizer:
     >>> by_name("adam", lr=0.01).lr
     0.01
     """
-    kind = _BY_NAME.get(name)
+    kind = _BY_NAME.get(str(name).lower())
     if kind is None:
         raise unknown("optimizer", name, _BY_NAME)
     known = list(kind.__dataclass_fields__)

@@ -4,10 +4,11 @@ from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
+import numpy as np
 
-
-from chainrule import tree
-from chainrule.ops import zeros_like
+from chainrule import ops, tree
+from chainrule.errors import ShapeError
+from chainrule.ops.table import dtype_of, shape_of
 from chainrule.optim.ranges import FRACTION, NOT_NEGATIVE, POSITIVE, check_ranges, setting
 
 State = dict[str, Any]
@@ -34,13 +35,16 @@ class Optimizer(ABC):
 
     def init(self, parameter: Any) -> State:
         """The memory before the first step: zeros like the parameter."""
-        return {name: zeros_like(parameter) for name in self.memory}
+        return {name: ops.zeros_like(parameter) for name in self.memory}
 
     @abstractmethod
     def update(
         self, parameter: Any, gradient: Any, state: State, step: Any, lr: Any
     ) -> tuple[Any, State]:
-        """The parameter and the memory after step number `step`, which counts from 1."""
+        """The parameter and the memory after step number `step`, which counts from 1.
+
+        `step` and `lr` are numbers, or arrays or traced values of shape ().
+        """
 
     def decayed(self, parameter: Any, gradient: Any) -> Any:
         """The gradient of the loss plus weight_decay / 2 times the parameter's squared norm."""
@@ -49,8 +53,8 @@ class Optimizer(ABC):
     def start(self, parameters: Any) -> dict[str, Any]:
         """The state of a whole tree of parameters, for `step`.
 
-        >>> Sgd = SGD(lr=0.5)
-        >>> Sgd.step({"w": np.ones(2)}, {"w": np.ones(2)}, Sgd.start({"w": np.ones(2)}))[0]
+        >>> sgd, tree = SGD(lr=0.5), {"w": np.ones(2)}
+        >>> sgd.step(tree, {"w": np.ones(2)}, sgd.start(tree))[0]
         {'w': array([0.5, 0.5])}
         """
         leaves, _ = tree.flatten(parameters)
@@ -60,13 +64,18 @@ class Optimizer(ABC):
         """One update of a tree of parameters: the new tree and the new state.
 
         Raises:
-            ShapeError: parameters and gradients differ in structure.
+            ShapeError: parameters and gradients differ in structure or shape.
         """
         count = state["step"] + 1
         memory = iter(state["memory"])
         kept: list[State] = []
 
         def move(parameter: Any, gradient: Any) -> Any:
+            if shape_of(parameter) != shape_of(gradient):
+                raise ShapeError(
+                    f"{type(self).__name__}: a parameter has shape {shape_of(parameter)} and its "
+                    f"gradient {shape_of(gradient)}; they must be equal."
+                )
             value, after = self.update(parameter, gradient, next(memory), count, self.lr)
             kept.append(after)
             return value
@@ -88,7 +97,7 @@ class SGD(Optimizer):
     def update(
         self, parameter: Any, gradient: Any, state: State, step: Any, lr: Any
     ) -> tuple[Any, State]:
-        return parameter - self.decayed(parameter, gradient) * lr, state
+        return parameter - self.decayed(parameter, gradient) * _factor(lr, parameter), state
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -114,7 +123,7 @@ class Momentum(Optimizer):
         g = self.decayed(parameter, gradient)
         velocity = state["velocity"] * self.momentum + g
         move = g + velocity * self.momentum if self.nesterov else velocity
-        return parameter - move * lr, {"velocity": velocity}
+        return parameter - move * _factor(lr, parameter), {"velocity": velocity}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -140,7 +149,17 @@ class Adam(Optimizer):
         g = self.decayed(parameter, gradient)
         m = state["m"] + (g - state["m"]) * (1 - self.beta1)
         v = state["v"] + (g * g - state["v"]) * (1 - self.beta2)
+        # 1 - 0.999 has three digits in float32; a Python number has the others anyway.
+        count = step if type(step) is int else ops.cast(step, dtype=np.float64)
         # Both corrections are numbers: folded into the rate and eps they cost no pass over arrays.
-        root = (1 - self.beta2**step) ** 0.5
-        rate = lr * root / (1 - self.beta1**step)
-        return parameter - m / (v**0.5 + self.eps * root) * rate, {"m": m, "v": v}
+        root = (1 - self.beta2**count) ** 0.5
+        rate = _factor(lr * root / (1 - self.beta1**count), parameter)
+        least = _factor(self.eps * root, parameter)
+        return parameter - m / (ops.sqrt(v) + least) * rate, {"m": m, "v": v}
+
+
+def _factor(number: Any, parameter: Any) -> Any:
+    """A number to multiply a parameter with that leaves it in its dtype, as Python's own do."""
+    if type(number) in (int, float):
+        return number
+    return ops.cast(number, dtype=dtype_of(parameter))

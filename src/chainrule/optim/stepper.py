@@ -9,20 +9,22 @@ from chainrule.optim.optimizer import Optimizer, State
 class Stepper:
     """An optimizer at work on one model, for training loops in PyTorch's manner.
 
-    `model` is a chainrule.nn.Module.
+    `model` is a chainrule.nn.Module. `lr` may be changed between steps. Each parameter counts its
+    own steps, so that one which joins in late begins at 1.
 
-    >>> from chainrule import nn
+    >>> from chainrule import nn, optim
     >>> model = nn.Linear(2, 1)
-    >>> stepper = Stepper(model, SGD(lr=0.1))
-    >>> nn.mse(model(np.ones((4, 2))), np.zeros((4, 1))).backward()
-    >>> stepper.step()
+    >>> stepper = Stepper(model, optim.SGD(lr=0.1))
+    >>> for _ in range(2):
+    ...     nn.mse(model([[1.0, 1.0]]), [[0.0]]).backward()
+    ...     stepper.step()
     """
 
     def __init__(self, model: Any, optimizer: Optimizer):
-        self.model = model.initialize()
+        self.model = model
         self.optimizer = optimizer
         self.lr = optimizer.lr
-        self.count = 0
+        self.counts: dict[str, int] = {}
         self.memory: dict[str, State] = {}
 
     def step(self) -> None:
@@ -31,19 +33,17 @@ class Stepper:
         Raises:
             GradientError: no parameter has one.
         """
-        live: dict[str, Any] = {
-            path: parameter
-            for path, parameter in self.model.named_parameters()
-            if parameter.grad is not None
-        }
-        if not live:
+        named = list(self.model.named_parameters())
+        if all(parameter.grad is None for _, parameter in named):
             raise GradientError("no parameter has a gradient. Call loss.backward() before step().")
-        self.count += 1
-        for path, parameter in live.items():
-            state = self.memory.get(path) or self.optimizer.init(parameter.data)
-            gradient = parameter.grad.data
-            value, self.memory[path] = self.optimizer.update(
-                parameter.data, gradient, state, self.count, self.lr
+        for path, parameter in named:
+            if parameter.grad is None:
+                continue
+            value, gradient = parameter.data, parameter.grad.data
+            if path not in self.memory:
+                self.memory[path], self.counts[path] = self.optimizer.init(value), 0
+            self.counts[path] += 1
+            parameter.data, self.memory[path] = self.optimizer.update(
+                value, gradient, self.memory[path], self.counts[path], self.lr
             )
-            parameter.data = value
-        self.model.zero_grad()
+            parameter.grad = None
