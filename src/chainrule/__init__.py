@@ -13,39 +13,52 @@ larger parts (`cr.nn`, `cr.data`, `cr.fit`, ...) when they are first named.
 """
 
 import importlib
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from chainrule import ops
-from chainrule.grad import grad, value_and_grad, vjp
+from chainrule.grad import grad, jvp, value_and_grad, vjp
 from chainrule.ops import *  # noqa: F403 - every op stands at the top of the package
 from chainrule.tensor import Tensor, tensor
 
 if TYPE_CHECKING:
-    from chainrule import data, errors, models, nn, optim, random, train, tree
+    from chainrule import data, doctor, errors, graph, models, nn, optim, random, train, tree
+    from chainrule.doctor import certify
+    from chainrule.graph import cond, interpret, optimize, scan, trace, while_loop
     from chainrule.train import Run, fit, load_run, resume
 
 __version__ = "0.1.0"
 
-_MODULES = ("data", "errors", "models", "nn", "optim", "random", "train", "tree")
-_FROM_TRAIN = ("Run", "fit", "load_run", "resume")
+_MODULES = (
+    *("data", "doctor", "errors", "graph", "models", "nn", "optim", "random", "train", "tree"),
+)
+_LATE = MappingProxyType(
+    {
+        **dict.fromkeys(("cond", "interpret", "optimize", "scan", "trace", "while_loop"), "graph"),
+        **dict.fromkeys(("Run", "fit", "load_run", "resume"), "train"),
+        "certify": "doctor",
+    }
+)
+"""Names that stand at the top of the package and are loaded when first used, with their home."""
 
 __all__ = [
     "Tensor",
     "grad",
+    "jvp",
     "tensor",
     "value_and_grad",
     "vjp",
     *ops.__all__,
     *_MODULES,
-    *_FROM_TRAIN,
+    *_LATE,
 ]
 
 
 def __getattr__(name: str) -> Any:
     if name in _MODULES:
         return importlib.import_module(f"chainrule.{name}")
-    if name in _FROM_TRAIN:
-        return getattr(importlib.import_module("chainrule.train"), name)
+    if name in _LATE:
+        return getattr(importlib.import_module(f"chainrule.{_LATE[name]}"), name)
     raise AttributeError(f"module 'chainrule' has no attribute {name!r}")
 
 

@@ -148,6 +148,7 @@ from chainrule.ops.trigonometry import (
 abs = absolute
 pow = power
 
+# The sum of a diagonal is `x.trace()`; at the top of the package, `trace` makes graphs.
 __all__ = [
     "abs",
     "absolute",
@@ -267,7 +268,6 @@ __all__ = [
     "tanh",
     "tensordot",
     "tile",
-    "trace",
     "transpose",
     "tril",
     "triu",
