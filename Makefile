@@ -64,7 +64,7 @@ $(STAMP)-venv:
 	@touch $@
 
 $(STAMP)-core: $(STAMP)-venv pyproject.toml
-	$(PIP) install --editable .
+	$(PIP) install --editable '.[threads]'
 	@touch $@
 
 $(STAMP)-test: $(STAMP)-core
