@@ -1,7 +1,9 @@
 """The calls with which the generated tests try each op of the table."""
 
+import importlib
 import itertools
 import math
+import pkgutil
 import zlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -9,8 +11,14 @@ from typing import Any
 
 import numpy as np
 
-import chainrule.random  # noqa: F401 - enters the random ops into the table
+from chainrule import ops
 from chainrule.ops.table import OPS, Ids, Op
+
+MODULES = [
+    importlib.import_module(module.name)
+    for module in pkgutil.iter_modules(ops.__path__, "chainrule.ops.")
+]
+"""All of them, so that the table is full."""
 
 NAMES = tuple(name for name in OPS if name != "project")
 """Every op; `project` stands in graphs only and cannot be called."""

@@ -69,6 +69,7 @@ SCALARS: dict[str, Callable] = {
     "hypot": mpmath.hypot,
     "logaddexp": lambda x, y: mpmath.log(mpmath.exp(x) + mpmath.exp(y)),
     "clip": lambda x, low, high: min(max(x, low), high),
+    "binary_cross_entropy_logits": lambda x, t: mpmath.log(1 + mpmath.exp(x)) - x * t,
     "equal": operator.eq,
     "not_equal": operator.ne,
     "less": operator.lt,
@@ -261,6 +262,32 @@ def _reshape(x: np.ndarray, *, shape: Any) -> np.ndarray:
     return out
 
 
+def _softmax(row: np.ndarray) -> list:
+    powers = [mpmath.exp(float(x)) for x in row]
+    return [power / sum(powers) for power in powers]
+
+
+def _cross_entropy(logits: np.ndarray, ids: np.ndarray, *, reduction: str) -> np.ndarray:
+    out = np.empty(ids.shape)
+    for place in np.ndindex(ids.shape):
+        out[place] = float(-mpmath.log(_softmax(logits[place])[ids[place]]))
+    return {"none": out, "sum": np.array(math.fsum(out.flat))}.get(
+        reduction, np.array(math.fsum(out.flat) / max(out.size, 1))
+    )
+
+
+def _cross_entropy_slope(
+    g: np.ndarray, logits: np.ndarray, ids: np.ndarray, *, reduction: str
+) -> np.ndarray:
+    out = np.empty(logits.shape)
+    share = g / ids.size if reduction == "mean" else g
+    for place in np.ndindex(ids.shape):
+        row = np.array(_softmax(logits[place]), float)
+        row[ids[place]] -= 1
+        out[place] = row * (share[place] if reduction == "none" else share)
+    return out
+
+
 def philox(key: np.ndarray, counter: tuple[int, int, int, int]) -> list[int]:
     """Four words of Philox4x64-10 (Salmon et al., SC 2011), in Python's integers."""
     mask = 2**64 - 1
@@ -327,6 +354,8 @@ ARRAYS: dict[str, Callable] = {
     "argmin": _rows(lambda row: row.index(min(row))),
     "argsort": _lines(lambda row: sorted(range(len(row)), key=row.__getitem__)),
     "cumsum": _lines(lambda row: list(itertools.accumulate(row))),
+    "cross_entropy_ids": _cross_entropy,
+    "cross_entropy_slope": _cross_entropy_slope,
     "random_uniform": uniform,
     "random_normal": normal,
     "random_fold_in": fold_in,

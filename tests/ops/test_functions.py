@@ -101,7 +101,7 @@ TORCH = {
         lambda t, x, y: t.einsum("ij,jk", x, y),
         [(2, 3), (3, 4)],
     ),
-    "trace": (cr.trace, lambda t, x: x.trace(), [(3, 3)]),
+    "trace": (cr.ops.trace, lambda t, x: x.trace(), [(3, 3)]),
     "diagonal": (cr.diagonal, lambda t, x: x.diagonal(), [(3, 3)]),
     "tril": (lambda x: cr.tril(x, -1), lambda t, x: x.tril(-1), [(2, 3, 3)]),
     "triu": (lambda x: cr.triu(x, 1), lambda t, x: x.triu(1), [(3, 4)]),

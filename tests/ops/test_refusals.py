@@ -16,7 +16,10 @@ ERRORS = [
     for name in NAMES
     for number in range(len(OPS[name].errors))
 ]
-DEPEND_ON_NUMBERS = {("clip", 0), ("index_set", 0)}
+DEPEND_ON_NUMBERS = {
+    *(("clip", 0), ("index_set", 0)),
+    *(("cross_entropy_ids", 0), ("cross_entropy_ids", 1)),
+}
 """Refusals that no shape or dtype shows."""
 
 

@@ -25,6 +25,11 @@ def elementwise(torch: ModuleType, name: str) -> Callable | None:
         "power": torch.pow,
         "stop_gradient": torch.Tensor.detach,
         "softplus": lambda x: torch.nn.functional.softplus(x, threshold=1000.0),
+        "binary_cross_entropy_logits": lambda *arrays: (
+            torch.nn.functional.binary_cross_entropy_with_logits(
+                *torch.broadcast_tensors(*arrays), reduction="none"
+            )
+        ),
         # torch.floor_divide has no derivative, and torch.clip none where its bounds are wider.
         "floor_divide": lambda x, y: torch.div(x, y, rounding_mode="floor"),
         "clip": lambda *arrays: torch.clip(*torch.broadcast_tensors(*arrays)),
@@ -80,6 +85,18 @@ def _index_set(x: Any, v: Any, *ids: Any, pattern: tuple) -> Any:
     return out
 
 
+def _cross_entropy(torch: ModuleType, logits: Any, ids: Any, reduction: str) -> Any:
+    rows = logits.reshape(-1, logits.shape[-1])
+    out = torch.nn.functional.cross_entropy(rows, ids.reshape(-1), reduction=reduction)
+    return out.reshape(ids.shape) if reduction == "none" else out
+
+
+def _cross_entropy_slope(torch: ModuleType, g: Any, logits: Any, ids: Any, reduction: str) -> Any:
+    share = {"none": g[..., None], "sum": g}.get(reduction, g / ids.numel())
+    hits = torch.nn.functional.one_hot(ids, logits.shape[-1])
+    return share * (logits.softmax(-1) - hits)
+
+
 def on_arrays(torch: ModuleType) -> dict[str, Callable]:
     """The twins of the ops that are not elementwise; they take the op's params by name."""
     return {
@@ -106,4 +123,8 @@ def on_arrays(torch: ModuleType) -> dict[str, Callable]:
         "argmin": _over_axis(torch.argmin),
         "argsort": lambda x, axis: torch.argsort(x, dim=axis, stable=True),
         "cumsum": lambda x, axis: torch.cumsum(x, axis),
+        "cross_entropy_ids": lambda *args, **params: _cross_entropy(torch, *args, **params),
+        "cross_entropy_slope": lambda *args, **params: _cross_entropy_slope(
+            torch, *args, **params
+        ),
     }

@@ -7,7 +7,7 @@ import numpy as np
 
 from chainrule.aval import Aval, aval_of, float_dtype
 from chainrule.errors import DataError, DtypeError, OptionError, ShapeError, unknown
-from chainrule.ops.arithmetic import binary
+from chainrule.ops.arithmetic import binary, like
 from chainrule.ops.elementwise import REAL, sigmoid
 from chainrule.ops.promotion import as_floating
 from chainrule.ops.reduce import reduce_sum, softmax
@@ -60,9 +60,10 @@ def _shifted(logits: np.ndarray, ids: np.ndarray) -> tuple[np.ndarray, int, tupl
     return table, axis, (flat, each) if axis == 0 else (each, flat)
 
 
-def _plainly_fit(logits: np.ndarray, ids: np.ndarray) -> bool:
+def _plainly_fit(logits: np.ndarray, ids: np.ndarray, reduction: str) -> bool:
     """Whether the common case needs no closer look; the rule itself takes 3 us."""
-    return ids.shape == logits.shape[:-1] and ids.dtype.kind in "iu" and 0 not in logits.shape
+    fit = ids.shape == logits.shape[:-1] and ids.dtype.kind in "iu" and 0 not in logits.shape
+    return fit and reduction in REDUCTIONS
 
 
 def _check_ids(ids: np.ndarray, classes: int) -> None:
@@ -79,7 +80,7 @@ def _check_ids(ids: np.ndarray, classes: int) -> None:
 
 def _cross_entropy(logits: Any, ids: Any, *, reduction: str = "mean") -> Any:
     logits, ids = np.asarray(logits), np.asarray(ids)
-    if not _plainly_fit(logits, ids):
+    if not _plainly_fit(logits, ids, reduction):
         _infer_cross_entropy(aval_of(logits), aval_of(ids), reduction=reduction)
     _check_ids(ids, logits.shape[-1])
     table, axis, places = _shifted(logits, ids)
@@ -94,7 +95,7 @@ def _cross_entropy(logits: Any, ids: Any, *, reduction: str = "mean") -> Any:
 
 def _slope(g: Any, logits: Any, ids: Any, *, reduction: str = "mean") -> np.ndarray:
     g, logits, ids = np.asarray(g), np.asarray(logits), np.asarray(ids)
-    if g.shape or not _plainly_fit(logits, ids):
+    if g.shape or not _plainly_fit(logits, ids, reduction):
         _infer_slope(aval_of(g), aval_of(logits), aval_of(ids), reduction=reduction)
     table, axis, places = _shifted(logits, ids)
     np.exp(table, out=table)
@@ -211,7 +212,9 @@ array([[-0.5,  0.5]])
 )
 
 
-def _binary_cross_entropy(x: np.ndarray, t: np.ndarray) -> np.ndarray:
+def _binary_cross_entropy(x: Any, t: Any) -> Any:
+    if not hasattr(x, "dtype"):  # a Python number would meet the 0 in float64
+        x = t.dtype.type(x)
     return np.maximum(x, 0) - x * t + np.log1p(np.exp(-np.abs(x)))
 
 
@@ -226,6 +229,6 @@ The same as ln(1 + e^x) - x t, but exact to the last digits where that is small,
 array([0.69314718, 0.        ])""",
     real=True,
     domain=(REAL, (0.0, 1.0)),
-    partials=(lambda out, x, t: sigmoid(x) - t, lambda out, x, t: -x),
+    partials=(lambda out, x, t: sigmoid(x) - t, lambda out, x, t: -like(out, x)),
     latex=r"\ln(1 + e^{{{0}}}) - {0} \cdot {1}",
 )
