@@ -22,6 +22,7 @@ from chainrule.train.inference import decide, evaluate, true_ids
 from chainrule.train.plot import plot_if_possible
 from chainrule.train.progress import Progress, Silence
 from chainrule.train.step import Batch, StepError
+from chainrule.train.threads import suited_to
 
 if TYPE_CHECKING:
     from chainrule.train.run import Run
@@ -32,14 +33,18 @@ _SHUFFLE = 1
 
 
 class _Interrupt:
-    """Hears Ctrl-C and lets the step in progress finish; a second Ctrl-C stops at once."""
+    """Hears Ctrl-C and lets the step in progress finish; a second Ctrl-C stops at once.
+
+    Where the process was told to ignore Ctrl-C, as a background job is, it stays so.
+    """
 
     def __init__(self) -> None:
         self.asked = False
         self.before: Any = None
 
     def __enter__(self) -> "_Interrupt":
-        if threading.current_thread() is threading.main_thread():
+        ignored = signal.getsignal(signal.SIGINT) is signal.SIG_IGN
+        if threading.current_thread() is threading.main_thread() and not ignored:
             self.before = signal.signal(signal.SIGINT, self._hear)
         return self
 
@@ -72,7 +77,8 @@ def train(run: "Run") -> None:
     run.interrupted = False
     run.model.train()
     _call(run, "on_start")
-    with _Interrupt() as interrupt, np.errstate(all="ignore"):
+    threads = suited_to(sum(p.size for p in run.model.parameters()), settings.batch_size)
+    with threads, _Interrupt() as interrupt, np.errstate(all="ignore"):
         saver.begin()
         while run.epoch < settings.epochs and run.stopped is None and not interrupt.asked:
             _epoch(run, loader, progress, saver, interrupt)
