@@ -218,7 +218,7 @@ def _take_up_data(run: Run, data: Any, validation: Any) -> None:
     if data is None or (needs_validation and run.source is not None):
         train_part, test_part = run.reopen()
         data = train_part if data is None else data
-        validation = test_part if validation is None else validation
+        validation = test_part if needs_validation else validation
     run.data = prepared(data, run.info)
     run.info.must_match(run.data, "training")
     if validation is None and run.validation_info is not None:

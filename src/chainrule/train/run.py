@@ -19,6 +19,7 @@ from chainrule.train.info import DataInfo
 from chainrule.train.loop import NO_TOTALS, train
 from chainrule.train.metrics import Evaluation
 from chainrule.train.objective import choose_loss
+from chainrule.train.pictures import picture_sample
 from chainrule.train.plot import plot_history
 from chainrule.train.settings import Settings
 from chainrule.train.source import Source, open_like
@@ -101,6 +102,19 @@ class Run:
         """
         return inference.outputs(self.model, self.info, x)
 
+    def read_picture(self, path: str | Path) -> np.ndarray:
+        """Bring a picture file to the form of the training data: one sample, for `predict`.
+
+        Pictures of 28 x 28 grey pixels are made as MNIST was: see `chainrule.data.to_digit`.
+        Others are resized.
+
+        Raises:
+            OptionError: the run was not trained on pictures.
+            DataError: the file is no picture, or damaged, or nothing is drawn in it.
+            MissingExtraError: Pillow is not installed.
+        """
+        return picture_sample(path, self.info)
+
     def predict_proba(self, x: Any) -> np.ndarray:
         """Class probabilities; for `x` see `outputs`. Shape: (n, classes)."""
         inference.classifier_only(self.info)
@@ -132,8 +146,8 @@ class Run:
 
     def reopen(
         self, *, cache: str | Path | None = None, progress: Any = None
-    ) -> tuple[Dataset, Dataset | None]:
-        """Open the data of this run again: for training, and for validation if it had any.
+    ) -> tuple[Dataset, Dataset]:
+        """Open the data of this run again: (train, test).
 
         See `chainrule.train.Source.open` for `cache` and `progress`.
 
@@ -143,15 +157,13 @@ class Run:
         """
         if self.source is None:
             raise RunError(
-                f"the run does not know where its data {self.info.name!r} came from; pass the data "
-                "itself: chainrule.resume(folder, data)."
+                f"the run in {self.folder} does not know where its data {self.info.name!r} came "
+                "from. Give the data itself."
             )
         flatten = len(self.info.sample_shape) == 1
-        data, test = self.source.open(flatten=flatten, cache=cache, progress=progress)
-        data = data.with_transform(self.info.transform)
-        if self.validation_info is None:
-            return data, None
-        return data, test.with_transform(self.validation_info.transform)
+        train_part, test_part = self.source.open(flatten=flatten, cache=cache, progress=progress)
+        transform = self.info.transform
+        return train_part.with_transform(transform), test_part.with_transform(transform)
 
     def open(self, name: str, *, cache: str | Path | None = None, progress: Any = None) -> Dataset:
         """Open data by name or path as the training data was read; its test part, if it has one.

@@ -1,0 +1,241 @@
+"""What can be typed: commands, options, and the words for a mistyped one."""
+
+import argparse
+import math
+from collections.abc import Sequence
+from typing import NoReturn
+
+from chainrule.errors import suggestion, unknown
+
+_EPILOG = """\
+examples:
+  chainrule train mnist --hidden 25,25 --epochs 5 --out runs/first
+  chainrule evaluate runs/first
+  chainrule predict runs/first digit.png photo.jpg
+  chainrule train moons --activation tanh
+
+Each command has more to say: chainrule train --help
+Exit status: 0 done, 1 an error, 2 a mistyped command, 130 Ctrl-C, 143 terminated.
+"""
+_DATASET = """\
+a data set by name (see: chainrule datasets), or the path of a CSV or .npz file, of an IDX file, or
+of a folder with a folder of pictures for each class"""
+
+
+def parse(arguments: Sequence[str]) -> argparse.Namespace:
+    """The options of one command.
+
+    Raises:
+        SystemExit: with 2 for what cannot be understood, with 0 after --help and --version.
+    """
+    parser, commands = _build()
+    if not arguments:
+        parser.error(f"a command is needed: {', '.join(commands)}")
+    first = arguments[0]
+    if not first.startswith("-") and first not in commands:
+        parser.error(str(unknown("command", first, commands)))
+    options, rest = parser.parse_known_args(arguments)
+    if rest:
+        _refuse(commands[options.command], rest)
+    return options
+
+
+def _refuse(command: argparse.ArgumentParser, rest: Sequence[str]) -> NoReturn:
+    """Refuse arguments that the command does not take, with the nearest that it does."""
+    wrong = next((word for word in rest if word.startswith("-")), None)
+    if wrong is None:
+        command.error(f"too many arguments: {' '.join(rest)}")
+    names = [name for name in command._option_string_actions if name.startswith("--")]
+    command.error(f"unknown option {wrong}. {suggestion(wrong.partition('=')[0], names)}")
+
+
+def _build() -> tuple[argparse.ArgumentParser, dict[str, argparse.ArgumentParser]]:
+    parser = argparse.ArgumentParser(
+        prog="chainrule",
+        description="Train, evaluate and use neural networks.",
+        epilog=_EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--version", action="store_true", help="show the version and exit")
+    commands = parser.add_subparsers(dest="command", metavar="COMMAND", title="commands")
+    common = argparse.ArgumentParser(add_help=False)
+    common.add_argument("--json", action="store_true", help="print one JSON document")
+    common.add_argument("--debug", action="store_true", help="show the traceback of an error")
+
+    def command(name: str, operands: str, text: str) -> argparse.ArgumentParser:
+        return commands.add_parser(
+            name,
+            help=text,
+            usage=" ".join(f"%(prog)s {operands} [OPTION ...]".split()),
+            description=f"{text[0].upper()}{text[1:]}.",
+            parents=[common],
+            allow_abbrev=False,
+        )
+
+    _train(command("train", "DATASET", "train a model on a data set"))
+    _resume(command("resume", "DIR", "go on with an interrupted run"))
+    _evaluate(command("evaluate", "DIR", "measure a run's accuracy on a data set"))
+    _predict(command("predict", "DIR IMAGE [IMAGE ...]", "say what is on pictures"))
+    _folder(command("summary", "DIR", "show a run's model, settings and history"))
+    command("datasets", "", "list the data sets that have a name")
+    command("models", "", "list models, activations, losses and optimizers")
+    return parser, dict(commands.choices)
+
+
+def _train(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("dataset", metavar="DATASET", help=_DATASET)
+    model = parser.add_argument_group("model")
+    model.add_argument("--model", metavar="NAME", default="mlp", help="default: mlp")
+    model.add_argument(
+        "--hidden", metavar="N,N", type=widths, help="widths of the hidden layers; default: 25,25"
+    )
+    model.add_argument("--activation", metavar="NAME", help="between the layers; default: relu")
+    training = parser.add_argument_group("training")
+    training.add_argument("--epochs", metavar="N", type=count, help="default: 5")
+    training.add_argument("--batch-size", metavar="N", type=positive_count, help="default: 100")
+    training.add_argument("--optimizer", metavar="NAME", default="adam", help="default: adam")
+    training.add_argument("--lr", metavar="X", type=positive, help="default: the optimizer's own")
+    training.add_argument("--weight-decay", metavar="X", type=not_negative, help="default: 0")
+    training.add_argument("--clip-norm", metavar="X", type=positive, help="largest gradient norm")
+    training.add_argument(
+        "--loss", metavar="NAME", help="default: cross_entropy for classes, mse for numbers"
+    )
+    training.add_argument(
+        "--patience",
+        metavar="N",
+        type=positive_count,
+        help="stop when the loss on the test part has not improved for N epochs",
+    )
+    training.add_argument("--seed", metavar="N", type=count, default=0, help="default: 0")
+    _train_data(parser)
+    kept = parser.add_argument_group("what is kept and shown")
+    kept.add_argument("--out", metavar="DIR", help="a new folder to keep the run in")
+    kept.add_argument(
+        "--checkpoint-seconds",
+        metavar="X",
+        type=not_negative,
+        help="how often to write a checkpoint within an epoch; default: 30",
+    )
+    kept.add_argument("--quiet", action="store_true", help="show no progress")
+
+
+def _train_data(parser: argparse.ArgumentParser) -> None:
+    data = parser.add_argument_group("data given by a path")
+    data.add_argument("--test", metavar="PATH", help="the test part, where it lies elsewhere")
+    data.add_argument(
+        "--hold-out",
+        metavar="SHARE",
+        type=positive,
+        default=0.2,
+        help="share of the samples to test on, where there is no test part; default: 0.2",
+    )
+    data.add_argument(
+        "--label", metavar="COLUMN", type=column, default=-1, help="of a table; default: the last"
+    )
+    data.add_argument(
+        "--target",
+        choices=("auto", "classes", "numbers"),
+        default="auto",
+        help="of a table: what the labels are",
+    )
+
+
+def _folder(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("folder", metavar="DIR", help="the folder of a run")
+
+
+def _resume(parser: argparse.ArgumentParser) -> None:
+    _folder(parser)
+    parser.add_argument(
+        "--epochs", metavar="N", type=count, help="go on up to another number of epochs"
+    )
+    parser.add_argument("--quiet", action="store_true", help="show no progress")
+
+
+def _evaluate(parser: argparse.ArgumentParser) -> None:
+    _folder(parser)
+    parser.add_argument(
+        "--data", metavar="DATASET", help="a name or a path; default: the run's own test part"
+    )
+    _which(parser)
+
+
+def _predict(parser: argparse.ArgumentParser) -> None:
+    _folder(parser)
+    parser.add_argument("images", metavar="IMAGE", nargs="+", help="PNG, JPEG, ... of any size")
+    _which(parser)
+
+
+def _which(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--which",
+        choices=("last", "best"),
+        default="last",
+        help="the last weights (default), or those of the best epoch",
+    )
+
+
+def widths(text: str) -> tuple[int, ...]:
+    """Widths of hidden layers, such as 25,25.
+
+    >>> widths("100,25")
+    (100, 25)
+    """
+    try:
+        return tuple(positive_count(part.strip()) for part in text.split(","))
+    except argparse.ArgumentTypeError:
+        raise argparse.ArgumentTypeError(
+            f"{text!r} is no list of widths; expected integers of 1 or more, such as 25,25"
+        ) from None
+
+
+def column(text: str) -> str | int:
+    """A column by its place, or by its name.
+
+    >>> column("kind"), column("0")
+    ('kind', 0)
+    """
+    try:
+        return int(text)
+    except ValueError:
+        return text
+
+
+def count(text: str) -> int:
+    """An integer of 0 or more."""
+    return _integer(text, 0)
+
+
+def positive_count(text: str) -> int:
+    """An integer of 1 or more."""
+    return _integer(text, 1)
+
+
+def _integer(text: str, lowest: int) -> int:
+    # Other alphabets' digits and 1_000 are integers to Python, and hardly meant.
+    if text.isascii() and text.isdigit() and int(text) >= lowest:
+        return int(text)
+    raise argparse.ArgumentTypeError(f"{text!r}: expected an integer of {lowest} or more")
+
+
+def positive(text: str) -> float:
+    """A number above 0."""
+    number = _number(text)
+    if not 0 < number < math.inf:
+        raise argparse.ArgumentTypeError(f"{text!r}: expected a number above 0")
+    return number
+
+
+def not_negative(text: str) -> float:
+    """A number of 0 or more."""
+    number = _number(text)
+    if not 0 <= number < math.inf:
+        raise argparse.ArgumentTypeError(f"{text!r}: expected a number of 0 or more")
+    return number
+
+
+def _number(text: str) -> float:
+    try:
+        return float(text)
+    except ValueError:
+        return math.nan

@@ -1,0 +1,124 @@
+"""The program: parse, run the command, turn what goes wrong into words and an exit status."""
+
+import contextlib
+import io
+import os
+import signal
+import sys
+import threading
+import traceback
+import warnings
+from collections.abc import Iterator, Sequence
+from types import FrameType, MappingProxyType
+from typing import Any
+
+import chainrule as cr
+from chainrule.cli import commands, parser
+from chainrule.cli.commands import INTERRUPTED
+from chainrule.cli.console import Console
+from chainrule.cli.environment import Environment
+from chainrule.errors import ChainruleError, OptionError
+
+FAILED, MISUSED, TERMINATED, PIPE_CLOSED = 1, 2, 143, 141
+
+_COMMANDS = MappingProxyType(
+    {
+        "train": commands.train,
+        "resume": commands.resume,
+        "evaluate": commands.evaluate,
+        "predict": commands.predict,
+        "summary": commands.summary,
+        "datasets": commands.datasets,
+        "models": commands.models,
+    }
+)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line, and give the exit status.
+
+    >>> main(["--version"])
+    chainrule ...
+    0
+    """
+    # A file's name may be no text in the terminal's encoding; it is still to be shown.
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
+    try:
+        status = _run(sys.argv[1:] if arguments is None else arguments)
+        sys.stdout.flush()
+    except BrokenPipeError:
+        # As with `| head`. Python would complain when it flushes once more at its end.
+        with contextlib.suppress(OSError, ValueError):
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return PIPE_CLOSED
+    return status
+
+
+def _run(arguments: Sequence[str]) -> int:
+    try:
+        options = parser.parse(["--version"] if "--version" in arguments[:1] else arguments)
+    except SystemExit as end:
+        return int(end.code or 0)
+    if options.version:
+        sys.stdout.write(f"chainrule {cr.__version__}\n")
+        return 0
+    environment = Environment.read()
+    quiet = getattr(options, "quiet", False)
+    console = Console(environment, as_json=options.json, quiet=quiet)
+    with _terminable() as signals, _plain_warnings(console):
+        try:
+            status = _COMMANDS[options.command](options, console, environment)
+        except KeyboardInterrupt:
+            console.error("interrupted")
+            status = INTERRUPTED
+        except BrokenPipeError:
+            raise
+        except (ChainruleError, OSError, MemoryError) as error:
+            if options.debug:
+                traceback.print_exc()
+            console.error(_words(error))
+            status = MISUSED if isinstance(error, OptionError) else FAILED
+    return TERMINATED if status == INTERRUPTED and signals else status
+
+
+def _words(error: BaseException) -> str:
+    if isinstance(error, MemoryError):
+        detail = f" ({error})" if str(error) else ""
+        return f"not enough memory{detail}. Choose a smaller model, batch size or data set."
+    return str(error) or type(error).__name__
+
+
+@contextlib.contextmanager
+def _terminable() -> Iterator[list[int]]:
+    """Take SIGTERM as Ctrl-C is taken, so that a run is left whole; give those that were heard."""
+    heard: list[int] = []
+
+    def hear(number: int, frame: FrameType | None) -> None:
+        heard.append(number)
+        interrupt = signal.getsignal(signal.SIGINT)
+        if not callable(interrupt):
+            raise KeyboardInterrupt
+        interrupt(signal.SIGINT, frame)
+
+    if threading.current_thread() is not threading.main_thread():
+        yield heard
+        return
+    before = signal.signal(signal.SIGTERM, hear)
+    try:
+        yield heard
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+@contextlib.contextmanager
+def _plain_warnings(console: Console) -> Iterator[None]:
+    """Show warnings as words, without the line of code that gave them."""
+
+    def show(message: Any, *details: Any, **more: Any) -> None:
+        console.warn(str(message))
+
+    with warnings.catch_warnings():
+        warnings.showwarning = show
+        yield
