@@ -116,5 +116,5 @@ def by_name(name: str, **options: Any) -> Sequential:
             raise unknown(f"option of {name}", option, known)
     missing = [o for o, p in known.items() if p.default is p.empty and o not in options]
     if missing:
-        raise OptionError(f"model {name!r} needs {' and '.join(missing)}; give such as 784 and 10.")
+        raise OptionError(f"model {name!r} needs {missing[0]}, such as {missing[0]}=10.")
     return make(**options)

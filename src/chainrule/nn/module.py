@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any, Self
 
 import numpy as np
+from numpy import ndarray
 
 from chainrule import rng
 from chainrule.aval import as_operand
@@ -54,10 +55,13 @@ class Module(Node):
     def __call__(self, *inputs: Any, **options: Any) -> Any:
         if not self._ready:
             self.initialize()
+        dtype = self._dtype
         for value in inputs:
-            if type(value) is not Tensor:
-                inputs = tuple(map(self._accept, inputs))
-                break
+            kind = type(value)
+            if kind is Tensor or (kind is ndarray and (dtype is None or value.dtype is dtype)):
+                continue
+            inputs = tuple(map(self._accept, inputs))
+            break
         try:
             return self.forward(*inputs, **options)
         except ChainruleError as error:
