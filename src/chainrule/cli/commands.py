@@ -134,6 +134,16 @@ def evaluate(options: Namespace, console: Console, environment: Environment) -> 
     return 0
 
 
+def certify(options: Namespace, console: Console, environment: Environment) -> int:
+    """`chainrule certify`: status 1 where the modes differ."""
+    run = cr.load_run(options.folder, which=options.which)
+    _, data = run.reopen(cache=environment.cache, progress=console.download)
+    x, y = data.batch(range(min(options.samples, len(data))))
+    result = cr.certify(run.model, x, y, loss=run.loss, entries=options.entries)
+    console.answer(result.to_dict(), str(result))
+    return 0 if result.agrees else 1
+
+
 def predict(options: Namespace, console: Console, environment: Environment) -> int:
     """`chainrule predict`: a picture that cannot be read does not keep the others from theirs."""
     run = cr.load_run(options.folder, which=options.which)

@@ -77,6 +77,7 @@ def _build() -> tuple[argparse.ArgumentParser, dict[str, argparse.ArgumentParser
     _evaluate(command("evaluate", "DIR", "measure a run's accuracy on a data set"))
     _predict(command("predict", "DIR IMAGE [IMAGE ...]", "say what is on pictures"))
     _folder(command("summary", "DIR", "show a run's model, settings and history"))
+    _certify(command("certify", "DIR", "differentiate a run's model four ways and compare"))
     command("datasets", "", "list the data sets that have a name")
     command("models", "", "list models, activations, losses and optimizers")
     return parser, dict(commands.choices)
@@ -160,6 +161,21 @@ def _evaluate(parser: argparse.ArgumentParser) -> None:
     _which(parser)
 
 
+def _certify(parser: argparse.ArgumentParser) -> None:
+    _folder(parser)
+    parser.add_argument(
+        "--samples", metavar="N", type=positive_count, default=8, help="of the test part; default: 8"
+    )
+    parser.add_argument(
+        "--entries",
+        metavar="N",
+        type=entries,
+        default=32,
+        help="of each parameter, for the modes that take one pass an entry, or all; default: 32",
+    )
+    _which(parser)
+
+
 def _predict(parser: argparse.ArgumentParser) -> None:
     _folder(parser)
     parser.add_argument("images", metavar="IMAGE", nargs="+", help="PNG, JPEG, ... of any size")
@@ -187,6 +203,15 @@ def widths(text: str) -> tuple[int, ...]:
         raise argparse.ArgumentTypeError(
             f"{text!r} is no list of widths; expected integers of 1 or more, such as 25,25"
         ) from None
+
+
+def entries(text: str) -> int | str:
+    """A number of entries, or all of them.
+
+    >>> entries("all"), entries("8")
+    ('all', 8)
+    """
+    return text if text == "all" else positive_count(text)
 
 
 def column(text: str) -> str | int:

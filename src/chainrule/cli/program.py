@@ -26,6 +26,7 @@ _COMMANDS = MappingProxyType(
         "train": commands.train,
         "resume": commands.resume,
         "evaluate": commands.evaluate,
+        "certify": commands.certify,
         "predict": commands.predict,
         "summary": commands.summary,
         "datasets": commands.datasets,
