@@ -1,7 +1,8 @@
 r"""Which parentheses an op's LaTeX template needs, read off the template itself.
 
 A template such as `{0} + {1}` or `\frac{{{0}}}{{{1}}}` shows by what stands around a place how
-tightly what is put there must bind, and by its outermost sign how tightly the whole binds.
+tightly what is put there must bind, and by its outermost sign how tightly the whole binds. Places
+are the numbers of arguments, names of options, or `all` for all arguments with commas between.
 """
 
 import re
@@ -55,7 +56,8 @@ class Form(NamedTuple):
             loose = part.binds < self.needs.get(str(i), 0) and not leads
             fitted.append(parenthesised(part.text) if loose else part.text)
             binds = NEGATIVE if leads else binds
-        text = self.template.format(*fitted, **options)
+        everything = ", ".join(part.text for part in parts)
+        text = self.template.format(*fitted, all=everything, **options)
         return Formula(text.replace("_{}", ""), binds)
 
 

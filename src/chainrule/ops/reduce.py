@@ -66,7 +66,7 @@ reduce_sum = defop(
     np=_reduction(np.sum),
     infer=_infer_total("sum"),
     transpose=(_expand,),
-    latex=r"\sum {0}",
+    latex=r"\sum_{{{axis}}} {0}",
     samples=(*_AXES, sample((0, 3), axis=0)),
     errors=(
         _NO_AXIS,
@@ -113,7 +113,7 @@ def _extreme(name: str, function: Callable, example: str) -> Op:
         infer=_infer_extreme(name),
         vjp=vjp,
         jvp=jvp,
-        latex=rf"\{name} {{0}}",
+        latex=rf"\{name}_{{{{{{axis}}}}}} {{0}}",
         samples=_AXES,
         errors=(_NO_AXIS, (sample((0, 3), axis=0), ShapeError, "no elements along axis 0")),
         doc=f"""The {name}imum over axes; equal elements share the derivative equally.{_SHAPE_NOTE}
@@ -162,7 +162,7 @@ reduce_prod = defop(
     infer=_infer_total("prod"),
     vjp=_prod_vjp,
     jvp=_prod_jvp,
-    latex=r"\prod {0}",
+    latex=r"\prod_{{{axis}}} {0}",
     samples=(*_AXES[1:4], sample(np.array([[0.0, 2.0], [0.0, 0.0]]), axis=1)),
     errors=(_NO_AXIS,),
     doc="""The product over axes; its derivative is right where elements are zero, too."""
@@ -183,7 +183,7 @@ def _truth(name: str, function: Callable, example: str) -> Op:
         name,
         np=_reduction(function),
         infer=infer,
-        latex=rf"\operatorname{{{{{name}}}}}({{0}})",
+        latex=rf"\operatorname{{{{{name}}}}}_{{{{{{axis}}}}}}({{0}})",
         samples=_AXES,
         errors=(_NO_AXIS,),
         doc=f"""Whether {name} element along the axes is true (or nonzero).{_SHAPE_NOTE}
@@ -209,7 +209,7 @@ def _position(name: str, function: Callable, word: str, example: str) -> Op:
         name,
         np=_reduction(function),
         infer=infer,
-        latex=rf"\operatorname{{{{{name}}}}}({{0}})",
+        latex=rf"\operatorname{{{{{name}}}}}_{{{{{{axis}}}}}}({{0}})",
         samples=_AXES[:3],
         errors=(_NO_AXIS, (sample((0,)), ShapeError, "no elements")),
         doc=f"""The position of the first {word} element, along one axis or of all in a row.
@@ -233,7 +233,7 @@ argsort = defop(
     "argsort",
     np=lambda x, *, axis=-1: np.argsort(x, axis=axis, kind="stable"),
     infer=_infer_along,
-    latex=r"\operatorname{{argsort}}({0})",
+    latex=r"\operatorname{{argsort}}_{{{axis}}}({0})",
     samples=(sample((2, 3)), sample((4, 2), axis=0), sample((0,))),
     errors=(_NO_AXIS,),
     doc="""The positions that sort an axis; equal elements keep their order.
@@ -254,7 +254,7 @@ cumsum = defop(
     np=lambda x, *, axis=0: np.cumsum(x, axis=one_axis("cumsum", axis, np.shape(x))),
     infer=_infer_cumsum,
     transpose=(lambda g, x, axis: flip(cumsum(flip(g, axis), axis=axis), axis),),
-    latex=r"\operatorname{{cumsum}}({0})",
+    latex=r"\operatorname{{cumsum}}_{{{axis}}}({0})",
     samples=(sample((4,)), sample((2, 3), axis=1), sample((0, 2))),
     errors=(_NO_AXIS, (sample(()), ShapeError, "a 0-d array has none")),
     doc="""The running sum along an axis.

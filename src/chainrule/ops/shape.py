@@ -50,7 +50,7 @@ reshape = defop(
     infer=lambda x, *, shape: Aval(resolve_shape(shape, x.shape), x.dtype),
     transpose=(lambda g, x, shape: reshape(g, shape=shape_of(x)),),
     unchanged=lambda x, shape: x.shape == resolve_shape(shape, x.shape),
-    latex=r"\operatorname{{reshape}}({0})",
+    latex=r"\operatorname{{reshape}}_{{{shape}}}({0})",
     samples=(
         sample((2, 6), shape=(3, 4)),
         sample((2, 6), shape=(-1,)),
@@ -101,7 +101,7 @@ transpose = defop(
         ),
     ),
     unchanged=lambda x, axes: _order(axes, x.shape) == tuple(range(x.ndim)),
-    latex="{0}^T",
+    latex="{0}^{{T_{{{axes}}}}}",
     samples=(sample((2, 3)), sample((2, 3, 4), axes=(1, 2, 0)), sample(()), sample((0, 2))),
     errors=(
         (sample((2, 3), axes=(0, 0)), ShapeError, r"axes \(0, 0\) do not name each of the 2 axes"),
@@ -136,7 +136,7 @@ broadcast_to = defop(
     infer=_infer_broadcast_to,
     transpose=(lambda g, x, shape: unbroadcast(g, shape_of(x)),),
     unchanged=lambda x, shape: x.shape == sizes("broadcast_to", shape),
-    latex=r"\operatorname{{broadcast}}({0})",
+    latex=r"\operatorname{{broadcast}}_{{{shape}}}({0})",
     samples=(sample((3, 1), shape=(2, 3, 4)), sample((), shape=(2,)), sample((1,), shape=(0,))),
     errors=((sample((3,), shape=(4,)), ShapeError, r"\(3,\) does not broadcast to \(4,\)"),),
     doc="""x repeated, without copying, along axes of size 1 and new leading axes.
@@ -187,7 +187,7 @@ concatenate_op = defop(
     infer=_infer_concatenate,
     transpose=(_concatenate_transpose,),
     jointly_linear=True,
-    latex=r"\operatorname{{concatenate}}({0}, \ldots)",
+    latex=r"\operatorname{{concatenate}}_{{{axis}}}({all})",
     samples=(
         sample((2, 3), (4, 3)),
         sample((2, 3), (2, 1), (2, 2), axis=-1),
@@ -270,7 +270,7 @@ pad = defop(
     infer=_infer_pad,
     vjp=_pad_vjp,
     jvp=_pad_jvp,
-    latex=r"\operatorname{{pad}}({0})",
+    latex=r"\operatorname{{pad}}_{{{width}}}({0})",
     samples=(
         sample((2, 3), width=1),
         sample((2, 3), width=((0, 2), (1, 0)), value=5.0),
