@@ -102,6 +102,11 @@ def _try_out(run: Run, data: Dataset) -> None:
     """Meet wrong shapes and labels on a first small batch, before anything is written."""
     rows = slice(0, min(len(data), 2))
     output = run.model(data.transform(data.x[rows]))
+    if not isinstance(output, Tensor):
+        raise GradientError(
+            f"the model gave a {type(output).__name__}; expected one tensor that depends on its "
+            "parameters. Compute it with chainrule's ops."
+        )
     check_outputs(output.shape, run.info)
     loss = run.loss(output, data.y[rows])
     if not isinstance(loss, Tensor) or loss.shape != () or not loss.requires_grad:

@@ -54,7 +54,7 @@ def prepared(data: Any, info: DataInfo) -> Dataset:
     if str(data.x.dtype) == info.dtype and data.transform != info.transform:
         raise DataError(
             f"{data.name!r} has another transform than the training data, so the model would see "
-            "numbers on another scale. Use data.with_transform(run.info.transform)."
+            "numbers on another scale. Use data.with_transform(training_data.transform)."
         )
     return data
 
