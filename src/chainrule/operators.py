@@ -1,13 +1,14 @@
 """The operators and methods that every box has, made from the ops."""
 
+import operator
 from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
 
-from chainrule import ops
+from chainrule import ops, tree
 from chainrule.aval import aval_of
-from chainrule.errors import DtypeError
+from chainrule.errors import DtypeError, GradientError
 from chainrule.ops.table import Box
 
 
@@ -15,26 +16,31 @@ def _reflected(op: Callable) -> Callable:
     return lambda self, other: op(other, self)
 
 
+def _method(function: Callable) -> Callable:
+    def call(self: Any, *args: Any, **options: Any) -> Any:
+        return function(self, *args, **options)
+
+    call.__doc__ = function.__doc__
+    return call
+
+
+def _must_be_bool(sign: str, value: Any) -> Any:
+    if aval_of(value).dtype.kind != "b":
+        raise DtypeError(
+            f"{sign} combines booleans, got {aval_of(value)}. "
+            f"Compare first, as in (x > 0) {sign} (x < 1)."
+        )
+    return value
+
+
+def _of_bools(sign: str, op: Callable) -> Callable:
+    return lambda x, y: op(_must_be_bool(sign, x), _must_be_bool(sign, y))
+
+
 class ArrayBox(Box):
     """A box with NumPy's and PyTorch's operators and methods. Abstract."""
 
     __slots__ = ()
-
-    @property
-    def shape(self) -> tuple[int, ...]:
-        return self.aval.shape
-
-    @property
-    def dtype(self) -> np.dtype:
-        return self.aval.dtype
-
-    @property
-    def ndim(self) -> int:
-        return len(self.shape)
-
-    @property
-    def size(self) -> int:
-        return self.aval.size
 
     @property
     def T(self) -> Any:  # noqa: N802 - NumPy's name
@@ -97,16 +103,9 @@ class ArrayBox(Box):
     def __invert__(self) -> Any:
         return ops.logical_not(_must_be_bool("~", self))
 
-    def __and__(self, other: Any) -> Any:
-        return ops.logical_and(_must_be_bool("&", self), _must_be_bool("&", other))
-
-    def __or__(self, other: Any) -> Any:
-        return ops.logical_or(_must_be_bool("|", self), _must_be_bool("|", other))
-
-    def __xor__(self, other: Any) -> Any:
-        return ops.logical_xor(_must_be_bool("^", self), _must_be_bool("^", other))
-
-    __rand__, __ror__, __rxor__ = __and__, __or__, __xor__
+    __and__ = __rand__ = _of_bools("&", ops.logical_and)
+    __or__ = __ror__ = _of_bools("|", ops.logical_or)
+    __xor__ = __rxor__ = _of_bools("^", ops.logical_xor)
 
     def __eq__(self, other: Any) -> Any:
         return ops.equal(self, other)
@@ -129,17 +128,36 @@ class ArrayBox(Box):
     def __getitem__(self, key: Any) -> Any:
         return ops.getitem(self, key)
 
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
+        raise GradientError(
+            "this value is being differentiated or traced, and NumPy would lose track of it. "
+            "Use the function of that name in chainrule."
+        )
+
     def __array_ufunc__(self, ufunc: np.ufunc, method: str, *inputs: Any, **options: Any) -> Any:
-        """Let np.exp(tensor) and array + tensor mean the op of that name."""
-        op = getattr(ops, ufunc.__name__, None)
-        if method != "__call__" or op is None or options:
-            return NotImplemented
-        return op(*inputs)
+        """Let np.exp(tensor) and array + tensor mean the op of that name.
+
+        What chainrule has not is left to NumPy where no derivative is lost by it.
+        """
+        op = _UFUNCS.get(ufunc)
+        if op is not None and method == "__call__" and not options:
+            return op(*inputs)
+        inputs, options = tree.map_leaves(_array, (inputs, options))
+        return getattr(ufunc, method)(*inputs, **options)
 
     def __array_function__(self, function: Callable, types: Any, args: tuple, options: dict) -> Any:
-        """Let np.sum(tensor) mean the op of that name."""
-        op = getattr(ops, function.__name__, None)
-        return NotImplemented if op is None else op(*args, **options)
+        """Let np.sum(tensor) mean the op of that name; see `__array_ufunc__`."""
+        twin = _FUNCTIONS.get(function)
+        if twin is None:
+            args, options = tree.map_leaves(_array, (args, options))
+            return function(*args, **options)
+        meaning, shared = twin
+        if len(args) > shared:
+            raise TypeError(
+                f"np.{function.__name__} of a tensor takes {shared} arguments by position, got "
+                f"{len(args)}; name the options, or call chainrule.{function.__name__}."
+            )
+        return meaning(*args, **options)
 
     def astype(self, dtype: Any) -> Any:
         return ops.cast(self, dtype=dtype)
@@ -151,41 +169,106 @@ class ArrayBox(Box):
         given = axes[0] if len(axes) == 1 and isinstance(axes[0], (tuple, list)) else axes
         return ops.transpose(self, axes=tuple(given) or None)
 
-    def sum(self, axis: Any = None, keepdims: bool = False) -> Any:
-        return ops.sum(self, axis=axis, keepdims=keepdims)
+    abs = _method(ops.abs)
+    all = _method(ops.all)
+    any = _method(ops.any)
+    argmax = _method(ops.argmax)
+    argmin = _method(ops.argmin)
+    argsort = _method(ops.argsort)
+    ceil = _method(ops.ceil)
+    clip = _method(ops.clip)
+    cos = _method(ops.cos)
+    cumprod = _method(ops.cumprod)
+    cumsum = _method(ops.cumsum)
+    diagonal = _method(ops.diagonal)
+    dot = _method(ops.dot)
+    erf = _method(ops.erf)
+    exp = _method(ops.exp)
+    expand_dims = _method(ops.expand_dims)
+    flatten = _method(ops.flatten)
+    flip = _method(ops.flip)
+    floor = _method(ops.floor)
+    log = _method(ops.log)
+    log1p = _method(ops.log1p)
+    log_softmax = _method(ops.log_softmax)
+    logsumexp = _method(ops.logsumexp)
+    matmul = _method(ops.matmul)
+    max = _method(ops.max)
+    maximum = _method(ops.maximum)
+    mean = _method(ops.mean)
+    min = _method(ops.min)
+    minimum = _method(ops.minimum)
+    moveaxis = _method(ops.moveaxis)
+    norm = _method(ops.norm)
+    prod = _method(ops.prod)
+    reciprocal = _method(ops.reciprocal)
+    relu = _method(ops.relu)
+    repeat = _method(ops.repeat)
+    roll = _method(ops.roll)
+    round = _method(ops.round)
+    rsqrt = _method(ops.rsqrt)
+    sigmoid = _method(ops.sigmoid)
+    sign = _method(ops.sign)
+    sin = _method(ops.sin)
+    softmax = _method(ops.softmax)
+    softplus = _method(ops.softplus)
+    sort = _method(ops.sort)
+    split = _method(ops.split)
+    sqrt = _method(ops.sqrt)
+    square = _method(ops.square)
+    squeeze = _method(ops.squeeze)
+    std = _method(ops.std)
+    sum = _method(ops.sum)
+    swapaxes = _method(ops.swapaxes)
+    take = _method(ops.take)
+    take_along_axis = _method(ops.take_along_axis)
+    tan = _method(ops.tan)
+    tanh = _method(ops.tanh)
+    trace = _method(ops.trace)
+    tril = _method(ops.tril)
+    triu = _method(ops.triu)
+    trunc = _method(ops.trunc)
+    var = _method(ops.var)
 
-    def max(self, axis: Any = None, keepdims: bool = False) -> Any:
-        return ops.max(self, axis=axis, keepdims=keepdims)
 
-    def min(self, axis: Any = None, keepdims: bool = False) -> Any:
-        return ops.min(self, axis=axis, keepdims=keepdims)
-
-
-def _must_be_bool(sign: str, value: Any) -> Any:
-    if aval_of(value).dtype.kind != "b":
-        raise DtypeError(
-            f"{sign} combines booleans, got {aval_of(value)}. Compare first, as in (x > 0) {sign} ..."
-        )
-    return value
+def _array(value: Any) -> Any:
+    """A box as a NumPy array, which it refuses where a derivative would be lost."""
+    return np.asarray(value) if isinstance(value, Box) else value
 
 
-_METHODS = (
-    *("abs", "all", "any", "argmax", "argmin", "argsort", "ceil", "clip", "cos", "cumprod"),
-    *("cumsum", "diagonal", "dot", "erf", "exp", "expand_dims", "flatten", "flip", "floor", "log"),
-    *("log1p", "log_softmax", "logsumexp", "matmul", "maximum", "mean", "minimum", "moveaxis"),
-    *("norm", "prod", "reciprocal", "relu", "repeat", "roll", "round", "rsqrt", "sigmoid", "sign"),
-    *("sin", "softmax", "softplus", "sort", "split", "sqrt", "square", "squeeze", "std"),
-    *("swapaxes", "take", "take_along_axis", "tan", "tanh", "trace", "tril", "triu", "trunc", "var"),
-)
+_UFUNCS: dict[np.ufunc, Callable] = {
+    getattr(np, name): getattr(ops, name)
+    for name in ops.__all__
+    if isinstance(getattr(np, name, None), np.ufunc)
+} | {
+    np.rint: ops.round,
+    np.positive: operator.pos,
+    np.invert: operator.invert,
+    np.bitwise_and: _of_bools("&", ops.logical_and),
+    np.bitwise_or: _of_bools("|", ops.logical_or),
+    np.bitwise_xor: _of_bools("^", ops.logical_xor),
+}
+"""NumPy's ufuncs and the ops of the same meaning."""
 
-
-def _method(function: Callable) -> Callable:
-    def call(self: ArrayBox, *args: Any, **options: Any) -> Any:
-        return function(self, *args, **options)
-
-    call.__doc__ = function.__doc__
-    return call
-
-
-for _name in _METHODS:
-    setattr(ArrayBox, _name, _method(getattr(ops, _name)))
+_FUNCTIONS: dict[Callable, tuple[Callable, int]] = {
+    **dict.fromkeys([np.amax, np.max], (ops.max, 2)),
+    **dict.fromkeys([np.amin, np.min], (ops.min, 2)),
+    **dict.fromkeys([np.round, np.around], (ops.round, 1)),
+    **{
+        getattr(np, name): (getattr(ops, name), shared)
+        for shared, names in {
+            1: ("diagonal", "ones_like", "trace", "zeros_like"),
+            2: (
+                *("all", "any", "argmax", "argmin", "argsort", "broadcast_to", "concatenate"),
+                *("expand_dims", "flip", "full_like", "mean", "outer", "prod", "reshape", "sort"),
+                *("squeeze", "stack", "std", "sum", "transpose", "tril", "triu", "var"),
+            ),
+            3: ("clip", "moveaxis", "split", "swapaxes", "take_along_axis", "tensordot", "where"),
+            99: ("einsum",),
+        }.items()
+        for name in names
+    },
+    np.linalg.norm: (ops.norm, 1),
+}
+"""NumPy's functions, ours of the same meaning, and how many arguments by position agree. Missing
+are those with another meaning here, such as np.cumsum, which flattens."""

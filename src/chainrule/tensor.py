@@ -10,6 +10,7 @@ import numpy as np
 
 from chainrule.aval import Aval, as_operand, aval_of
 from chainrule.errors import DtypeError, GradientError, ShapeError
+from chainrule.notebook import array_html
 from chainrule.operators import ArrayBox
 from chainrule.ops.elementwise import cast
 from chainrule.ops.promotion import as_dtype
@@ -106,10 +107,13 @@ class Tensor(ArrayBox):
         """The one number of a tensor with one element.
 
         Raises:
-            GradientError: more than one element.
+            ShapeError: more than one element.
         """
         if self.size != 1:
-            raise GradientError(f"item() needs a tensor of one element, this one is {self.aval}.")
+            raise ShapeError(
+                f"item() needs a tensor of one element, this one is {self.aval}. "
+                "Reduce it with .sum() or .mean(), or use .tolist()."
+            )
         return np.asarray(_concrete(self)).reshape(())[()].item()
 
     def tolist(self) -> Any:
@@ -132,7 +136,7 @@ class Tensor(ArrayBox):
 
     def __bool__(self) -> bool:
         if self.size != 1:
-            raise DtypeError(
+            raise ShapeError(
                 f"the truth of a tensor {self.aval} is ambiguous. Use .any() or .all()."
             )
         return bool(self.item())
@@ -143,7 +147,7 @@ class Tensor(ArrayBox):
                 "this tensor takes part in a gradient, and NumPy would lose its history. "
                 "Use the function of that name in chainrule, or say so with .numpy()."
             )
-        return np.array(_concrete(self), dtype=dtype, copy=copy)
+        return np.array(self.numpy(), dtype=dtype, copy=copy)
 
     def __setitem__(self, key: Any, value: Any) -> None:
         raise GradientError(
@@ -151,18 +155,37 @@ class Tensor(ArrayBox):
             "Write x = chainrule.index_set(x, key, value), or index_add to add."
         )
 
+    def __format__(self, spec: str) -> str:
+        return format(self.item() if spec else str(self), spec)
+
     def __repr__(self) -> str:
-        body = np.array2string(np.asarray(_concrete(self)), separator=", ", prefix="tensor(")
+        value = _innermost(self)
+        if isinstance(value, Box):
+            return f"tensor({value!r})"
+        body = np.array2string(np.asarray(value), separator=", ", prefix="tensor(")
         dtype = "" if self.dtype == np.float32 else f", dtype={self.dtype}"
         made = f", from {self.op.name}" if self.op else ""
         grad = ", requires_grad=True" if self.requires_grad and not self.op else ""
         return f"tensor({body}{dtype}{grad}{made})"
 
+    def _repr_html_(self) -> str | None:
+        value = _innermost(self)
+        if isinstance(value, Box):
+            return None
+        made = f" from {self.op.name}" if self.op else ""
+        return array_html(f"tensor {self.aval}{made}", np.asarray(value))
+
+
+def _innermost(value: Any) -> Any:
+    """What lies inside nested tensors: a plain array, or a box of another kind."""
+    while isinstance(value, Tensor):
+        value = value.data
+    return value
+
 
 def _concrete(value: Any) -> Any:
     """The plain array inside nested tensors."""
-    while isinstance(value, Tensor):
-        value = value.data
+    value = _innermost(value)
     if isinstance(value, Box):
         raise GradientError("this value is being traced or differentiated and has no numbers yet.")
     return value
@@ -191,9 +214,9 @@ def tensor(data: Any, dtype: Any = None, requires_grad: bool = False) -> Tensor:
 def check_differentiable(value: Any, what: str) -> None:
     """Refuse integers and booleans where a derivative is asked for."""
     dtype = aval_of(value).dtype
-    if dtype.kind not in "fc":
+    if dtype.kind != "f":
         raise DtypeError(
-            f"{what}: got dtype {dtype}; a derivative needs floats. "
+            f"{what}: got dtype {dtype}; a derivative needs real floats. "
             "Convert with .astype('float32') or write 3.0 in place of 3."
         )
 
@@ -232,8 +255,8 @@ def _seed(output: Tensor, gradient: Any) -> Any:
     if gradient is None:
         if output.size != 1:
             raise GradientError(
-                f"backward() of a tensor {output.aval} needs one number to differentiate. Reduce it "
-                "with .sum() or .mean(), or weigh its elements with backward(gradient=...)."
+                f"backward() of a tensor {output.aval} needs one number to differentiate. Reduce "
+                "it with .sum() or .mean(), or weigh its elements with backward(gradient=...)."
             )
         return np.ones(output.shape, output.dtype)
     if shape_of(gradient) != output.shape:

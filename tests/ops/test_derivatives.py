@@ -19,7 +19,7 @@ from tests.ops.derivatives import (
     subsets,
 )
 
-FIRST, SECOND, DUALITY = 1e-9, 1e-9, 1e-13
+FIRST, SECOND, DUALITY, MIXED = 1e-9, 1e-9, 1e-13, 1e-12
 """Bounds on the relative errors. A rule that computes in float32 somewhere is 1e-8 off."""
 
 CONSTANT = {"stop_gradient"}
@@ -105,3 +105,29 @@ def test_gradients_keep_the_dtype_of_each_argument(name):
             assert got.dtype == value.dtype, case
             digits = 2e-2 if value.dtype == np.float16 else 1e-5
             assert relative(got, want) < digits, case
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_modes_within_modes_agree(name, figures):
+    """The Hessian of <weight, op> times a direction: reverse over reverse, and both mixtures."""
+    random = generator(name)
+    for case in smooth(name):
+        function, values = closed(case, case.floats), [case.args[i] for i in case.floats]
+        (weight,) = like([function(*values)], random)
+        direction = like(values, random)
+        slope = along_gradient(function, weight, direction)
+        expected = cr.vjp(slope, *values)[1](np.ones(()))
+
+        def gradients(*inputs, function=function, weight=weight):
+            return cr.vjp(function, *inputs)[1](weight)
+
+        def pushed(*inputs, function=function, weight=weight, direction=direction):
+            return (weight * jvp(function, inputs, tuple(direction))[1]).sum()
+
+        forward_over_reverse = jvp(gradients, tuple(values), tuple(direction))[1]
+        reverse_over_forward = cr.vjp(pushed, *values)[1](np.ones(()))
+        for mixture in (forward_over_reverse, reverse_over_forward):
+            for got, want in zip(mixture, expected, strict=True):
+                error = relative(got, want)
+                assert error < MIXED, f"{case}: {got}, reverse over reverse {want}"
+                figures.error("modes within modes", error)

@@ -37,9 +37,29 @@ class Box:
     level: int
     aval: Aval
 
+    @property
+    def shape(self) -> tuple[int, ...]:
+        return self.aval.shape
+
+    @property
+    def dtype(self) -> np.dtype:
+        return self.aval.dtype
+
+    @property
+    def ndim(self) -> int:
+        return len(self.shape)
+
+    @property
+    def size(self) -> int:
+        return self.aval.size
+
     @abstractmethod
     def interpret(self, op: "Op", args: tuple, params: dict) -> Any:
         """Apply `op`; some arguments may be boxes of a lower level, or plain."""
+
+    @abstractmethod
+    def numpy(self) -> np.ndarray:
+        """The value as an array, or an error where it has no numbers."""
 
 
 @dataclass(frozen=True)
@@ -59,7 +79,8 @@ class Op:
     For the passes, as far as no bit changes: `identity` lists (argument, number) that leave the
     other argument as it is; `involution` says f(f(x)) = x, `idempotent` f(f(x)) = f(x);
     `unchanged(aval, **params)` whether the op gives its argument back. `several` marks an op that
-    gives a tuple (control flow).
+    gives a tuple (control flow). `latex` is a format string with places for arguments ({0}), options
+    ({axis}) or all arguments ({all}); `grad.latex_form` fills it in, with parentheses where needed.
     """
 
     name: str
@@ -210,11 +231,10 @@ def make_op(name: str, *, doc: str, arity: int | None = None, **fields: Any) -> 
     code, defaults = rule.__code__, rule.__kwdefaults__ or {}
     first = code.co_argcount
     options = code.co_varnames[first : first + code.co_kwonlyargcount]
-    if arity is None:
-        arity = VARIADIC if code.co_flags & inspect.CO_VARARGS else first
+    counted = VARIADIC if code.co_flags & inspect.CO_VARARGS else first
     op = Op(
         name,
-        arity=arity,
+        arity=counted if arity is None else arity,
         fixed=first,
         defaults={option: defaults[option] for option in options if option in defaults},
         required=tuple(option for option in options if option not in defaults),
@@ -279,6 +299,6 @@ PROJECT = make_op(
     "project",
     np=_not_callable,
     infer=lambda bundle, *, index: bundle[index],
-    latex="{0}",
+    latex="{0}_{{{index}}}",
     doc="""One of the results of an op that gives a tuple; stands in graphs only.""",
 )
