@@ -15,7 +15,7 @@ from chainrule.operators import ArrayBox
 from chainrule.ops.elementwise import cast
 from chainrule.ops.promotion import as_dtype
 from chainrule.ops.shape import unbroadcast
-from chainrule.ops.table import PROJECT, Box, Op, shape_of
+from chainrule.ops.table import PROJECT, Box, Op, operand, shape_of
 
 
 class Tensor(ArrayBox):
@@ -259,6 +259,7 @@ def _seed(output: Tensor, gradient: Any) -> Any:
                 "it with .sum() or .mean(), or weigh its elements with backward(gradient=...)."
             )
         return np.ones(output.shape, output.dtype)
+    gradient = operand(gradient)
     if shape_of(gradient) != output.shape:
         raise ShapeError(
             f"backward: gradient has shape {shape_of(gradient)} and the tensor {output.shape}; "
