@@ -151,7 +151,7 @@ def test_losses_never_broadcast(loss: Callable, shape: tuple, given: tuple, mend
 @pytest.mark.parametrize(
     ("shape", "target", "error", "message"),
     [
-        ((5, 4), IDS[:, None], ShapeError, r"\(5, 4\) and the target \(5, 1\).*target\[\.\.\., 0\]"),
+        ((5, 4), IDS[:, None], ShapeError, r"the target \(5, 1\).*target\[\.\.\., 0\]"),
         ((5, 4), IDS[:3], ShapeError, r"one class id, or a row"),
         ((5, 4), np.eye(3)[[0, 1, 2, 0, 1]], ShapeError, "3 classes apart"),
         ((4,), np.array(1), ShapeError, r"logits\[None\]"),
@@ -176,7 +176,8 @@ def test_targets_of_cross_entropy_are_checked(
 def test_ids_of_any_integer_dtype_and_lists_are_taken() -> None:
     logits = numbers((5, 4))
     expected = nn.cross_entropy(logits, IDS)
-    for target in (IDS.astype(np.uint8), IDS.astype(np.int32), IDS.tolist(), np.eye(4, dtype=int)[IDS]):
+    one_hot = np.eye(4, dtype=int)[IDS]
+    for target in (IDS.astype(np.uint8), IDS.astype(np.int32), IDS.tolist(), one_hot):
         assert nn.cross_entropy(logits, target) == pytest.approx(expected, rel=1e-12)
 
 
@@ -209,8 +210,8 @@ def test_any_finite_logits_give_finite_losses_and_gradients(size: float) -> None
     loss = nn.cross_entropy(x, np.array([0, 2]), reduction="none")
     loss.backward(np.ones(2))
     np.testing.assert_allclose(loss.numpy(), [0.0, np.log(3)], rtol=1e-6)
-    third = np.float32(1 / 3)
-    np.testing.assert_allclose(x.grad.numpy(), [[0, 0, 0], [third, third, third - 1]], atol=1e-6)
+    expected = np.array([[0, 0, 0], [1 / 3, 1 / 3, -2 / 3]])
+    np.testing.assert_allclose(x.grad.numpy(), expected, atol=1e-6)
 
 
 def test_yes_or_no_is_exact_at_both_ends_in_float32() -> None:

@@ -115,9 +115,12 @@ class Linear(Module):
     ):
         self.in_features = _count("Linear", "in_features", in_features, 1)
         self.out_features = _count("Linear", "out_features", out_features, 1)
-        self.weight = Parameter((self.out_features, self.in_features), weight_init, dtype)
+        # Any: a buffer may take a parameter's place, and in `swapped` every value does.
+        self.weight: Any = Parameter((self.out_features, self.in_features), weight_init, dtype)
         fans = (self.in_features, self.out_features)
-        self.bias = Parameter((self.out_features,), bias_init, dtype, fans) if bias else None
+        self.bias: Any = None
+        if bias:
+            self.bias = Parameter((self.out_features,), bias_init, dtype, fans)
 
     def options(self) -> dict[str, Any]:
         options = {"in_features": self.in_features, "out_features": self.out_features}

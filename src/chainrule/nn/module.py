@@ -170,8 +170,9 @@ def _next_buffer(held: Buffer, value: Any) -> Buffer:
         value = value.data
     if isinstance(value, Box):
         raise GradientError(
-            "a buffer was assigned a traced value, which has no numbers. Call the model with "
-            "chainrule.nn.functional_call, which hands its buffers in and out."
+            "a buffer was assigned a traced or differentiated value, which is no plain number. Put "
+            "the model's buffers in with chainrule.nn.swapped, and read the new ones there; or "
+            "call model.eval() first."
         )
     buffer = Buffer(held.data)
     buffer.assign(value)
