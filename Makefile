@@ -29,7 +29,8 @@ help:
 	@echo 'make clean   remove what was made here: .venv, build, dist, caches (runs/ is kept)'
 
 mnist: $(STAMP)-core
-	$(BIN)/chainrule train mnist --model mlp --hidden 25,25 --epochs $(EPOCHS)
+	$(BIN)/chainrule train mnist --model mlp --hidden 25,25 --epochs $(EPOCHS) \
+	    --out "runs/mnist-$$(date +%Y%m%d-%H%M%S)"
 
 test: $(STAMP)-test $(if $(REFEREE),$(STAMP)-referee)
 	$(BIN)/python -m pytest
