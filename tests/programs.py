@@ -50,6 +50,7 @@ UNARY: dict[str, Callable] = {
     "pad": lambda x: cr.pad(x, ((1, 0), (0, 0)), 0.5)[:SIZE],
     "index_add": lambda x: cr.index_add(x, np.array([0, 0]), x[1:] * 0.5),
     "triangle": cr.tril,
+    "draw in": lambda x: 2.0 * cr.tanh(x * 0.5),
     "where": lambda x: cr.where(np.eye(SIZE, dtype=bool), x, cr.tanh(x)),
 }
 BINARY: dict[str, Callable] = {
@@ -70,6 +71,10 @@ BINARY: dict[str, Callable] = {
     "concatenate": lambda x, y: cr.concatenate([x[:, :2], y[:, 2:]], axis=1),
     "stack": lambda x, y: cr.sum(cr.stack([x, y, x]), axis=0) * 0.5,
 }
+GROWING = frozenset({"multiply", "matmul", "einsum", "linear", "power", "row sum", "prod"})
+"""After these the values are drawn in again, or a few such steps would make them huge."""
+
+
 @dataclass(frozen=True)
 class Program:
     """A straight line of steps; each names a function and the earlier values that it takes."""
@@ -94,12 +99,12 @@ class Program:
 
 
 def random_program(seed: int) -> tuple[Program, list[np.ndarray]]:
-    """A program of 10 to 16 steps, and random inputs for it."""
+    """A program of at least 10 steps, and random inputs for it."""
     rng = np.random.default_rng(seed)
     inputs = int(rng.integers(1, 4))
     steps = []
-    for made in range(int(rng.integers(10, 17))):
-        count = inputs + made
+    for _ in range(int(rng.integers(10, 17))):
+        count = inputs + len(steps)
         # The latest value is always used, so that no step hangs in the air.
         if rng.random() < 0.6:
             name = str(rng.choice(list(UNARY)))
@@ -109,5 +114,7 @@ def random_program(seed: int) -> tuple[Program, list[np.ndarray]]:
             other = int(rng.integers(0, count))
             places = (count - 1, other) if rng.random() < 0.5 else (other, count - 1)
         steps.append((name, places))
+        if name in GROWING:
+            steps.append(("draw in", (count,)))
     arrays = [rng.uniform(-1.5, 1.5, size=(SIZE, SIZE)) for _ in range(inputs)]
     return Program(inputs, tuple(steps)), arrays

@@ -8,6 +8,8 @@ from chainrule.grad.symbolic import symbolic_gradient
 from tests.programs import random_program
 
 QUICK, ALL, BLOCK = 200, 2000, 100
+STEPS = (1e-4, 1e-5, 1e-6, 1e-7)
+"""A longer step is more exact, unless it crosses a kink of relu, a maximum or an absolute value."""
 EXACT, NUMERIC, SECOND = 1e-10, 1e-6, 1e-5
 
 
@@ -47,16 +49,16 @@ def check(seed: int) -> None:
     for one, other in zip(symbolic, reverse, strict=True):
         assert relative(np.asarray(one), other) <= EXACT, f"symbolic, {told}"
 
-    numeric = slope(lambda xs: np.asarray(program(*xs)), arrays, directions, 1e-4)
-    assert abs(numeric - expected) <= NUMERIC * max(1.0, abs(expected)), f"numeric, {told}"
+    values = [slope(lambda xs: np.asarray(program(*xs)), arrays, directions, h) for h in STEPS]
+    assert min(relative(v, np.asarray(expected)) for v in values) <= NUMERIC, f"numeric, {told}"
 
     def flat_gradient(xs: list) -> np.ndarray:
         return np.concatenate([np.ravel(g) for g in gradient_of(*xs)])
 
     _, curved = cr.jvp(gradient_of, tuple(arrays), tuple(directions))
     second = np.concatenate([np.ravel(c) for c in curved])
-    differences = slope(flat_gradient, arrays, directions, 1e-4)
-    assert relative(second, differences) <= SECOND, f"second order, {told}"
+    errors = (relative(second, slope(flat_gradient, arrays, directions, h)) for h in STEPS)
+    assert any(error <= SECOND for error in errors), f"second order, {told}"
     mixed = cr.grad(
         lambda *xs: sum(
             (cr.sum(g * d) for g, d in zip(gradient_of(*xs), directions, strict=True)), 0.0
