@@ -5,8 +5,9 @@ from functools import cached_property
 from typing import Any, NamedTuple
 
 from chainrule import tree
+from chainrule.graph.draw import Drawable
 from chainrule.graph.node import Node
-from chainrule.graph.text import aval_text, call_text, constant_text
+from chainrule.graph.text import aval_text, call_text, constant_text, leaf_paths
 from chainrule.ops.table import Op
 
 
@@ -18,7 +19,7 @@ class Plan(NamedTuple):
     outputs: list[int]
 
 
-class Graph:
+class Graph(Drawable):
     """A function as a graph: inputs, nodes, outputs, and the trees that these came in.
 
     `nodes` holds every node that the outputs need, arguments before results, the inputs (used or
@@ -31,13 +32,13 @@ class Graph:
         outputs: Sequence[Node],
         name: str = "graph",
         in_structure: Any = None,
-        out_structure: Any = None,
+        out_structure: Any = tree.LEAF,
     ):
         self.inputs = tuple(inputs)
         self.outputs = tuple(outputs)
         self.name = name
         self.in_structure = in_structure
-        self.out_structure = tree.LEAF if out_structure is None else out_structure
+        self.out_structure = out_structure
         self.nodes = _in_order(self.inputs, self.outputs)
 
     def rebuilt(self, replace: Callable[[Node, tuple[Node, ...]], Node]) -> "Graph":
@@ -86,6 +87,14 @@ class Graph:
                 result[node] = f"%{count}"
                 count += 1
         return result
+
+    @property
+    def output_names(self) -> list[str]:
+        """A name for each output: its path in what the function returned."""
+        paths = leaf_paths(self.out_structure)
+        if len(paths) != len(self.outputs):
+            paths = leaf_paths(list(self.outputs))
+        return [path.lstrip(".") if path.startswith(".") else f"output{path}" for path in paths]
 
     def show(self) -> str:
         """The graph as readable text, one line an op, grouped by module."""

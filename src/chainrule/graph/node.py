@@ -10,12 +10,13 @@ from chainrule.ops.table import Op
 class Place(NamedTuple):
     """Where in the user's program a node was made.
 
-    `scope` is the path of the module, `line` the source line. A node that the chain rule made has
-    the place of the op that it differentiates, and `backward` is true.
+    `scope` is the path of the module and `module` its class, `line` the source line. A node that
+    the chain rule made has the place of the op that it differentiates, and `backward` is true.
     """
 
     scope: str = ""
     line: str = ""
+    module: str = ""
     backward: bool = False
 
     @property

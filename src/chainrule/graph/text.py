@@ -1,5 +1,6 @@
 """How values and calls are written, in the text and in the drawing of a graph."""
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -35,7 +36,26 @@ def options(node: Node) -> list[str]:
     """The params of a call that differ from the op's defaults."""
     defaults = node.op.defaults if node.op else {}
     return [
-        f"{key}={value!r}"
+        f"{key}={_option_text(value)}"
         for key, value in node.params.items()
         if not (key in defaults and defaults[key] == value)
     ]
+
+
+def _option_text(value: Any) -> str:
+    return str(np.dtype(value)) if isinstance(value, (np.dtype, type)) else repr(value)
+
+
+def leaf_paths(value: Any) -> list[str]:
+    """The path of each leaf in a tree, such as .weight or [0].
+
+    >>> leaf_paths({"w": 1.0, "b": (2.0, 3.0)})
+    ['.w', '.b[0]', '.b[1]']
+    """
+    if value is None:
+        return []
+    if isinstance(value, Mapping):
+        return [f".{key}{path}" for key, item in value.items() for path in leaf_paths(item)]
+    if isinstance(value, (list, tuple)):
+        return [f"[{i}]{path}" for i, item in enumerate(value) for path in leaf_paths(item)]
+    return [""]

@@ -15,6 +15,7 @@ from chainrule.aval import Aval, as_operand, aval_of
 from chainrule.errors import TraceError
 from chainrule.graph.graph import Graph
 from chainrule.graph.node import Node, Place, constant
+from chainrule.graph.text import leaf_paths
 from chainrule.operators import ArrayBox
 from chainrule.ops.table import PROJECT, Box, Op, new_level
 from chainrule.tensor import leaf_cotangents
@@ -124,7 +125,8 @@ def _place() -> Place:
                 modules.append(owner)
         frame = frame.f_back
     modules.reverse()
-    return Place(_scope(modules), line)
+    module = type(modules[-1]).__name__ if modules else ""
+    return Place(_scope(modules), line, module)
 
 
 def _scope(modules: list) -> str:
@@ -210,16 +212,5 @@ def _input_names(function: Callable, args: tuple) -> list[str]:
         given = tuple(f"x{i}" for i in range(len(args))) if len(args) > 1 else ("x",)
     names: list[str] = []
     for name, arg in zip(given, args, strict=False):
-        names += [f"{name}{path}" for path in _paths(arg)]
+        names += [f"{name}{path}" for path in leaf_paths(arg)]
     return names
-
-
-def _paths(value: Any) -> list[str]:
-    """The path of each leaf in a tree, such as .weight or [0]."""
-    if value is None:
-        return []
-    if isinstance(value, dict):
-        return [f".{key}{path}" for key, item in value.items() for path in _paths(item)]
-    if isinstance(value, (list, tuple)):
-        return [f"[{i}]{path}" for i, item in enumerate(value) for path in _paths(item)]
-    return [""]
