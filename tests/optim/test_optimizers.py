@@ -171,7 +171,7 @@ def test_the_ranges_read_well() -> None:
     ("call", "message"),
     [
         (lambda: optim.by_name("adm"), "unknown optimizer 'adm'. Did you mean 'adam'"),
-        (lambda: optim.by_name("adam", beta=1), "unknown option of adam 'beta'.*'beta1'"),
+        (lambda: optim.by_name("adam", beta=1), "unknown option of adam 'beta'.*'beta[12]'"),
         (lambda: optim.by_name("sgd", lr=0), "SGD: lr is 0; expected a number above 0"),
         (lambda: optim.clip_by_norm({}, 0.0), "max_norm is 0.0; expected a positive number"),
         (lambda: optim.clip_by_value({}, -1.0), "limit is -1.0; expected a positive number"),

@@ -1,5 +1,6 @@
 """Optimizers: pure updates of parameters from gradients."""
 
+import dataclasses
 from types import MappingProxyType
 from typing import Any
 
@@ -44,7 +45,7 @@ def by_name(name: str, **options: Any) -> Optimizer:
     kind = _BY_NAME.get(str(name).lower())
     if kind is None:
         raise unknown("optimizer", name, _BY_NAME)
-    known = list(kind.__dataclass_fields__)
+    known = [field.name for field in dataclasses.fields(kind)]
     for option in options:
         if option not in known:
             raise unknown(f"option of {name}", option, known)
