@@ -11,7 +11,7 @@ import numpy as np
 from chainrule import tree
 from chainrule.aval import Aval, as_operand, aval_of
 from chainrule.errors import ShapeError
-from chainrule.grad.reverse import concrete_leaf
+from chainrule.grad.reverse import concrete_leaf, split_aux
 from chainrule.operators import ArrayBox
 from chainrule.ops.elementwise import cast
 from chainrule.ops.shape import broadcast_to
@@ -128,8 +128,7 @@ def jvp(function: Callable, primals: tuple, tangents: tuple, has_aux: bool = Fal
     if len(primals) != len(tangents):
         raise ShapeError(f"jvp: {len(primals)} primals, but {len(tangents)} tangents.")
     duals = [_lift(p, t, level, i) for i, (p, t) in enumerate(zip(primals, tangents, strict=True))]
-    result = function(*duals)
-    result, aux = result if has_aux else (result, None)
+    result, aux = split_aux(function(*duals), has_aux)
     leaves, structure = tree.flatten(result)
     values = [_primal(leaf, level) for leaf in leaves]
     slopes = [_tangent(leaf, level) for leaf in leaves]

@@ -72,14 +72,11 @@ def vjp(function: Callable, *primals: Any, has_aux: bool = False) -> tuple:
         boxes = [lift(leaf, level, f"vjp: argument {number}") for leaf in leaves]
         inputs.append((boxes, structure))
         lifted.append(tree.unflatten(structure, boxes))
-    result = function(*lifted)
-    result, aux = result if has_aux else (result, None)
+    result, aux = split_aux(function(*lifted), has_aux)
     outputs, out_structure = tree.flatten(result)
 
     def pull(cotangent: Any) -> tuple:
-        given, structure = tree.flatten(cotangent)
-        if structure != out_structure:
-            raise ShapeError(f"vjp: the cotangent's tree is {structure}, expected {out_structure}.")
+        given = tree.leaves_like(out_structure, cotangent)
         for out, g in zip(outputs, given, strict=True):
             if shape_of(g) != shape_of(out):
                 raise ShapeError(
@@ -94,6 +91,22 @@ def vjp(function: Callable, *primals: Any, has_aux: bool = False) -> tuple:
     if has_aux:
         return value, pull, tree.map_leaves(lambda leaf: lower(leaf, level), aux)
     return value, pull
+
+
+def split_aux(result: Any, has_aux: bool) -> tuple[Any, Any]:
+    """A function's value and what it hands out beside it.
+
+    Raises:
+        GradientError: has_aux, and the result is no pair.
+    """
+    if not has_aux:
+        return result, None
+    if not isinstance(result, tuple) or len(result) != 2:
+        raise GradientError(
+            f"has_aux=True: the function returned a {type(result).__name__}, expected a pair "
+            "(value, aux). Return both, or leave has_aux out."
+        )
+    return result
 
 
 def value_and_grad(
@@ -184,4 +197,10 @@ def scalar_seed(value: Any, what: str, function: Callable) -> Any:
             f"{what}: {name} returned shape {shape_of(value)}, expected one number (shape ()). "
             "Reduce it with .sum() or .mean(), or use vjp or jacobian for several outputs."
         )
-    return np.ones((), aval_of(value).dtype)
+    dtype = aval_of(value).dtype
+    if dtype.kind != "f":
+        raise GradientError(
+            f"{what}: {name} returned {dtype}, which has no slope. Differentiate a float, such as "
+            "a loss; counts and positions are constant between their steps."
+        )
+    return np.ones((), dtype)
