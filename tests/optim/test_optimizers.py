@@ -134,6 +134,12 @@ def test_names_and_options_make_it_again(case: Case) -> None:
     assert optim.by_name(name.lower(), **options) == case.optimizer
 
 
+@ALL
+def test_the_rate_may_be_given_by_position(case: Case) -> None:
+    kind = type(case.optimizer)
+    assert kind(0.25) == kind(lr=0.25)
+
+
 def _ranges() -> list[tuple[type, str, Any]]:
     return [
         (kind, entry.name, entry.metadata["range"])

@@ -1,7 +1,7 @@
 """Optimizer: what all optimizers share, and how they are used in loops written by hand."""
 
 from abc import ABC, abstractmethod
-from dataclasses import dataclass
+from dataclasses import KW_ONLY, dataclass
 from typing import Any, ClassVar
 
 import numpy as np
@@ -15,7 +15,7 @@ State = dict[str, Any]
 """The optimizer's memory of one parameter: arrays of its shape, by name."""
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True)
 class Optimizer(ABC):
     """How a parameter moves, given its gradient. Abstract.
 
@@ -25,6 +25,7 @@ class Optimizer(ABC):
     """
 
     lr: float = setting(1e-3, POSITIVE)
+    _: KW_ONLY
     weight_decay: float = setting(0.0, NOT_NEGATIVE)
 
     elementwise: ClassVar[bool] = True
@@ -84,7 +85,7 @@ class Optimizer(ABC):
         return moved, {"step": count, "memory": kept}
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True)
 class SGD(Optimizer):
     """Stochastic gradient descent: p <- p - lr g (Robbins and Monro, 1951).
 
@@ -100,7 +101,7 @@ class SGD(Optimizer):
         return parameter - self.decayed(parameter, gradient) * _factor(lr, parameter), state
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True)
 class Momentum(Optimizer):
     """Gradient descent with momentum: v <- mu v + g; p <- p - lr v.
 
@@ -112,6 +113,7 @@ class Momentum(Optimizer):
     """
 
     lr: float = setting(0.01, POSITIVE)
+    _: KW_ONLY
     momentum: float = setting(0.9, FRACTION)
     nesterov: bool = False
 
@@ -126,7 +128,7 @@ class Momentum(Optimizer):
         return parameter - move * _factor(lr, parameter), {"velocity": velocity}
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True)
 class Adam(Optimizer):
     """Adam (Kingma and Ba, "Adam: a method for stochastic optimization", 2015).
 
@@ -137,6 +139,7 @@ class Adam(Optimizer):
     ('m', 'v')
     """
 
+    _: KW_ONLY
     beta1: float = setting(0.9, FRACTION)
     beta2: float = setting(0.999, FRACTION)
     eps: float = setting(1e-8, POSITIVE)
