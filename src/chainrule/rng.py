@@ -8,6 +8,7 @@ a run is two integers. `numpy.random.Philox` makes the same words and is the ref
 """
 
 import math
+import operator
 
 import numpy as np
 
@@ -48,6 +49,9 @@ def split(parent: Key, count: int = 2) -> np.ndarray:
 
     Shape: (count, 2)
 
+    Raises:
+        OptionError: `count` is negative.
+
     >>> split(key(0)).shape
     (2, 2)
     """
@@ -57,22 +61,42 @@ def split(parent: Key, count: int = 2) -> np.ndarray:
 def fold_in(parent: Key, number: int) -> Key:
     """Derive the key that belongs to `number`, such as an epoch or a step.
 
+    Raises:
+        OptionError: `number` is negative or not below 2**64.
+
     >>> bool((fold_in(key(0), 1) == fold_in(key(0), 2)).all())
     False
     """
-    if number < 0:
-        raise OptionError(f"fold_in needs a number of 0 or more, got {number}")
-    generator = np.random.Philox(key=check_key(parent), counter=[0, int(number), 1, 0])
-    return generator.random_raw(2)
+    place = operator.index(number)
+    if not 0 <= place < 2**64:
+        raise OptionError(f"fold_in needs a number from 0 to 2**64 - 1, got {number}")
+    return np.random.Philox(key=check_key(parent), counter=[0, place, 1, 0]).random_raw(2)
 
 
 def bits(stream: Key, count: int) -> np.ndarray:
     """The first `count` words of a stream, uint64.
 
+    Raises:
+        OptionError: `count` is negative.
+
     >>> bits(key(0), 3).dtype
     dtype('uint64')
     """
+    if count < 0:
+        raise OptionError(f"random: a count of {count}; expected 0 or more")
     return np.random.Philox(key=check_key(stream)).random_raw(count)
+
+
+def check_dtype(dtype: np.dtype | type) -> np.dtype:
+    """Return a dtype in which random numbers come.
+
+    Raises:
+        DtypeError: it is neither float32 nor float64.
+    """
+    result = np.dtype(dtype)
+    if result not in (np.float32, np.float64):
+        raise DtypeError(f"random numbers come as float32 or float64, not {result}")
+    return result
 
 
 def uniform(stream: Key, shape: tuple[int, ...], dtype: np.dtype | type = np.float32) -> np.ndarray:
@@ -81,12 +105,10 @@ def uniform(stream: Key, shape: tuple[int, ...], dtype: np.dtype | type = np.flo
     >>> bool((uniform(key(0), (4,)) < 1).all())
     True
     """
-    dtype, count = np.dtype(dtype), math.prod(shape)
-    if dtype == np.float64:
+    count = math.prod(shape)
+    if check_dtype(dtype) == np.float64:
         words = bits(stream, count) >> np.uint64(11)
         return (words * 2.0**-53).reshape(shape)
-    if dtype != np.float32:
-        raise DtypeError(f"random numbers come as float32 or float64, not {dtype}")
     halves = bits(stream, (count + 1) // 2).astype("<u8", copy=False).view("<u4")[:count]
     # Cast first: NumPy multiplies uint32 and float32 in float64.
     return ((halves >> np.uint32(8)).astype(np.float32) * np.float32(2.0**-24)).reshape(shape)
@@ -101,6 +123,7 @@ def normal(stream: Key, shape: tuple[int, ...], dtype: np.dtype | type = np.floa
     >>> normal(key(0), (2, 3)).shape
     (2, 3)
     """
+    dtype = check_dtype(dtype)
     u, v = uniform(stream, (2, math.prod(shape)), np.float64)
     return (np.sqrt(-2.0 * np.log1p(-u)) * np.cos(2.0 * np.pi * v)).reshape(shape).astype(dtype)
 

@@ -61,7 +61,14 @@ def reduced(
     return tuple(size for i, size in enumerate(shape) if i not in axes)
 
 
-def sizes(op: str, shape: Any) -> tuple[int, ...]:
-    """A shape as a tuple of integers; a single number stands for one axis."""
+def sizes(op: str, shape: Any, least: int = 0) -> tuple[int, ...]:
+    """A shape as a tuple of integers; a single number stands for one axis.
+
+    Raises:
+        ShapeError: a size below `least`.
+    """
     given = shape if isinstance(shape, (tuple, list)) else (shape,)
-    return tuple(integer(size, f"{op}: each size in the shape") for size in given)
+    result = tuple(integer(size, f"{op}: each size in the shape") for size in given)
+    if min(result, default=0) < least:
+        raise ShapeError(f"{op}: shape {result} has a size below {least}.")
+    return result

@@ -6,7 +6,7 @@ import numpy as np
 
 from chainrule import rng
 from chainrule.aval import DEFAULT_FLOAT, Aval
-from chainrule.errors import DtypeError, OptionError
+from chainrule.errors import DtypeError, OptionError, ShapeError
 from chainrule.ops.axes import sizes
 from chainrule.ops.promotion import as_dtype
 from chainrule.ops.table import defop, sample
@@ -21,7 +21,7 @@ def _infer_draw(key: Aval, *, shape: Any, dtype: Any = DEFAULT_FLOAT) -> Aval:
             f"expected a random key (an array of two uint64 words), got {key}. "
             "Make one with chainrule.random.key(seed)."
         )
-    return Aval(sizes("random", shape), as_dtype(dtype))
+    return Aval(sizes("random", shape), rng.check_dtype(as_dtype(dtype)))
 
 
 def _draw(function: Any) -> Any:
@@ -36,7 +36,11 @@ _SAMPLES = (
     sample(_KEY, shape=(), dtype="float64"),
     sample(_KEY, shape=(0, 2)),
 )
-_ERRORS = ((sample(np.zeros(2), shape=(1,)), DtypeError, r"expected a random key .*random\.key"),)
+_ERRORS = (
+    (sample(np.zeros(2), shape=(1,)), DtypeError, r"expected a random key .*random\.key"),
+    (sample(_KEY, shape=(2, -1)), ShapeError, r"random: shape \(2, -1\) has a size below 0"),
+    (sample(_KEY, shape=(2,), dtype="int32"), DtypeError, "float32 or float64, not int32"),
+)
 
 uniform = defop(
     "random_uniform",
@@ -82,16 +86,22 @@ def bernoulli(key: Any, p: float, shape: tuple[int, ...]) -> Any:
 
 def _infer_fold_in(key: Aval, number: Aval) -> Aval:
     _infer_draw(key, shape=())
+    if number.shape != () or number.dtype.kind not in "iu":
+        raise DtypeError(f"random_fold_in: the number is {number}; expected one integer.")
     return Aval((2,), _KEYS)
 
 
 fold_in = defop(
     "random_fold_in",
-    np=lambda key, number: rng.fold_in(key, int(number)),
+    np=rng.fold_in,
     infer=_infer_fold_in,
     latex=r"\operatorname{{fold}}({0}, {1})",
     samples=(sample(_KEY, 3),),
-    errors=((sample(np.zeros(2), 1), DtypeError, "expected a random key"),),
+    errors=(
+        (sample(np.zeros(2), 1), DtypeError, "expected a random key"),
+        (sample(_KEY, 1.5), DtypeError, r"the number is float32\[\]; expected one integer"),
+        (sample(_KEY, np.array([1, 2])), DtypeError, r"int64\[2\]; expected one integer"),
+    ),
     doc="""The key that belongs to a number, such as a step or a layer.
 
 >>> fold_in(rng.key(0), 1).dtype

@@ -28,17 +28,17 @@ def resolve_shape(shape: Any, old: tuple[int, ...]) -> tuple[int, ...]:
     Raises:
         ShapeError: the number of elements differs, or -1 stands twice.
     """
-    new = sizes("reshape", shape)
+    new = sizes("reshape", shape, least=-1)
     unknown = [i for i, size in enumerate(new) if size == -1]
     if len(unknown) > 1:
         raise ShapeError(f"reshape: {new} has -1 more than once; only one size can be worked out.")
     total, known = math.prod(old), math.prod(size for size in new if size != -1)
     if unknown and known and total % known == 0:
         return tuple(total // known if size == -1 else size for size in new)
-    if unknown or known != total or min(new, default=0) < 0:
+    if unknown or known != total:
         raise ShapeError(
             f"reshape: shape {old} has {total} elements and {new} takes "
-            f"{'a multiple of ' if unknown else ''}{abs(known)}; the numbers of elements must be "
+            f"{'a multiple of ' if unknown else ''}{known}; the numbers of elements must be "
             "equal."
         )
     return new
@@ -62,6 +62,7 @@ reshape = defop(
         (sample((2, 3), shape=(4,)), ShapeError, r"\(2, 3\) has 6 elements and \(4,\) takes 4"),
         (sample((2, 3), shape=(-1, -1)), ShapeError, "-1 more than once"),
         (sample((2, 3), shape=(-1, 4)), ShapeError, "takes a multiple of 4"),
+        (sample((2, 3), shape=(-2, -3)), ShapeError, r"\(-2, -3\) has a size below -1"),
         (sample((2,), shape=(1.0, 2)), DtypeError, "must be an integer, got 1.0"),
     ),
     doc="""The same elements, in row-major order, in another shape; one size may be -1.
