@@ -61,7 +61,7 @@ def as_operand(value: object) -> object:
                 f"cannot make an array of this {type(value).__name__}: its rows differ in length. "
                 "Give nested sequences of equal lengths, or pad them."
             ) from error
-        if array.dtype == np.float64 and isinstance(value, Sequence) and not _holds_arrays(value):
+        if array.dtype == np.float64 and isinstance(value, Sequence) and not _holds_float64(value):
             array = array.astype(DEFAULT_FLOAT)
     if array.dtype.kind not in _KIND_RANK:
         raise DtypeError(
@@ -71,11 +71,11 @@ def as_operand(value: object) -> object:
     return array
 
 
-def _holds_arrays(value: object) -> bool:
-    """Whether a nested sequence has an array (with a dtype of its own) anywhere inside."""
+def _holds_float64(value: object) -> bool:
+    """Whether a nested sequence has an array or NumPy number of float64 anywhere inside."""
     if isinstance(value, Sequence) and not isinstance(value, (str, bytes)):
-        return any(_holds_arrays(item) for item in value)
-    return hasattr(value, "dtype")
+        return any(_holds_float64(item) for item in value)
+    return getattr(value, "dtype", None) == np.float64
 
 
 def _describe(value: object) -> str:
