@@ -119,8 +119,14 @@ def test_vjp_of_one_output_given_twice():
 KNOWN = [
     (cr.sin, [cr.cos, lambda x: -cr.sin(x), lambda x: -cr.cos(x), cr.sin]),
     (cr.exp, [cr.exp] * 4),
-    (cr.log, [lambda x: 1 / x, lambda x: -(x**-2.0), lambda x: 2 * x**-3.0, lambda x: -6 * x**-4.0]),
-    (lambda x: x**4, [lambda x: 4 * x**3, lambda x: 12 * x**2, lambda x: 24 * x, lambda x: 24 + 0 * x]),
+    (
+        cr.log,
+        [lambda x: 1 / x, lambda x: -(x**-2.0), lambda x: 2 * x**-3.0, lambda x: -6 * x**-4.0],
+    ),
+    (
+        lambda x: x**4,
+        [lambda x: 4 * x**3, lambda x: 12 * x**2, lambda x: 24 * x, lambda x: 24 + 0 * x],
+    ),
     (cr.sqrt, [lambda x: 0.5 * x**-0.5, lambda x: -0.25 * x**-1.5, lambda x: 0.375 * x**-2.5]),
     (cr.erf, [lambda x: 2 / np.sqrt(np.pi) * np.exp(-x * x)]),
     (cr.absolute, [cr.sign, lambda x: 0 * x]),
@@ -206,7 +212,12 @@ REFUSED = [
     (lambda x: None, {}, GradientError, "returned a NoneType"),
     (lambda x: "a", {}, DtypeError, "cannot compute with a str"),
     (lambda x: (x > 0).sum(), {}, GradientError, "returned int64, which has no slope"),
-    (lambda x: x.sum(), {"has_aux": True}, GradientError, r"has_aux=True: .* a Tensor, expected a pair"),
+    (
+        lambda x: x.sum(),
+        {"has_aux": True},
+        GradientError,
+        r"has_aux=True: .* a Tensor, expected a pair",
+    ),
     (lambda x: x.sum(), {"argnums": 1}, GradientError, "argnums=1, but .* 1 positional"),
     (lambda x: x.sum(), {"argnums": (0, -1)}, GradientError, "names an argument twice"),
 ]
@@ -220,7 +231,7 @@ def test_what_has_no_gradient_is_refused(function, options, kind, message):
 
 @pytest.mark.parametrize("wrong", [3, True, np.arange(3), np.array([True]), 1j, [1, 2]])
 def test_integers_bools_and_complex_inputs_are_refused(wrong):
-    with pytest.raises(DtypeError, match="vjp: argument 0: got dtype .* needs real floats"):
+    with pytest.raises(DtypeError, match=r"vjp: argument 0: got dtype .* needs real floats"):
         cr.grad(lambda x: x)(wrong)
 
 

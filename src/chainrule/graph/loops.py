@@ -189,7 +189,15 @@ def scan(
     count = _scan_length(rows, length)
     state, state_structure = tree.flatten(init)
     if not is_traced([*rows, *state]):
-        return _scan_eagerly(step, init, rows, row_structure, count, reverse)
+        eager = _scan_eagerly(step, init, rows, row_structure, _order(count, reverse))
+        if eager is not None:
+            return eager
+    return _scan_traced(step, init, rows, row_structure, Loop(0, len(state), count, bool(reverse)))
+
+
+def _scan_traced(step: Callable, init: Any, rows: list, row_structure: Any, loop: Loop) -> tuple:
+    """Trace the step once; what it captures from outside becomes the loop's constants."""
+    state, state_structure = tree.flatten(init)
     slices = [Aval(shape_of(row)[1:], aval_of(row).dtype) for row in rows]
     state = [concrete_leaf(leaf) for leaf in state]
     avals = [strong(aval_of(leaf)) for leaf in state]
@@ -207,7 +215,7 @@ def scan(
         *state,
         *rows,
         body=body,
-        loop=Loop(len(captured), len(state), count, bool(reverse)),
+        loop=loop._replace(consts=len(captured)),
     )
     last, ys = outs[: len(state)], outs[len(state) :]
     return tree.unflatten(state_structure, last), tree.unflatten(y_structure, ys)
@@ -227,13 +235,16 @@ def _scan_length(rows: list, length: int | None) -> int:
 
 
 def _scan_eagerly(
-    step: Callable, carry: Any, rows: list, structure: Any, length: int, reverse: bool
-) -> tuple:
+    step: Callable, carry: Any, rows: list, structure: Any, order: range
+) -> tuple | None:
+    """A Python loop; None as soon as a step gives traced values, which it captured from outside."""
     columns: list = []
-    for t in _order(length, reverse):
+    for t in order:
         carry, y = step(carry, tree.unflatten(structure, [row[t] for row in rows]))
+        if not columns and is_traced(tree.flatten((carry, y))[0]):
+            return None
         columns.append(y)
-    if reverse:
+    if order.step < 0:
         columns.reverse()
     if not columns:
         return carry, None

@@ -119,7 +119,7 @@ def _place() -> Place:
                 return forward.node.place._replace(backward=True)
         if not line and not code.co_filename.startswith(_PACKAGE):
             line = f"{os.path.basename(code.co_filename)}:{frame.f_lineno}"
-        if code.co_name == "__call__":
+        if code.co_name == "__call__" and code is not Op.__call__.__code__:
             owner = frame.f_locals.get("self")
             if hasattr(owner, "named_modules"):
                 modules.append(owner)

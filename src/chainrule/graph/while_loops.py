@@ -184,12 +184,21 @@ def while_loop(test: Callable, body: Callable, init: Any) -> Any:
     >>> while_loop(lambda x: x < 100.0, lambda x: x * 2.0, np.float32(3.0))
     np.float32(192.0)
     """
+    leaves, _ = tree.flatten(init)
+    if is_traced(leaves) or is_traced([test(init)]):
+        return _while_traced(test, body, init)
+    state, first = init, True
+    while bottom(test(state)):
+        state = body(state)
+        if first and is_traced(tree.flatten(state)[0]):
+            return _while_traced(test, body, init)
+        first = False
+    return state
+
+
+def _while_traced(test: Callable, body: Callable, init: Any) -> Any:
+    """Trace test and body once each; what they capture from outside becomes constants."""
     leaves, structure = tree.flatten(init)
-    if not is_traced(leaves):
-        state = init
-        while bottom(test(state)):
-            state = body(state)
-        return state
     leaves = [concrete_leaf(leaf) for leaf in leaves]
     avals = [strong(aval_of(leaf)) for leaf in leaves]
     state = tree.unflatten(structure, avals)

@@ -12,6 +12,7 @@ from chainrule.ops.axes import integer
 from chainrule.ops.layout import expand_dims, flatten
 from chainrule.ops.products import einsum
 from chainrule.ops.shape import reshape, transpose, unbroadcast
+from chainrule.ops.reduce import reduce_sum
 from chainrule.ops.table import defop, operand, sample, shape_of
 
 
@@ -232,21 +233,24 @@ def tensordot(x: Any, y: Any, axes: int = 2) -> Any:
 
 
 def trace(x: Any) -> Any:
-    """The sum of a square matrix's diagonal.
+    """The sum of a matrix's diagonal.
 
     >>> trace(np.eye(3))
     np.float64(3.0)
     """
-    return einsum("ii", x)
+    return reduce_sum(diagonal(x))
 
 
 def diagonal(x: Any) -> Any:
-    """The diagonal of a square matrix.
+    """The diagonal of a matrix.
 
     >>> diagonal(np.eye(2))
     array([1., 1.])
     """
-    return einsum("ii->i", x)
+    x = operand(x)
+    rows, columns = _matrix_shape("diagonal", x)
+    size = min(rows, columns)
+    return einsum("ii->i", x[:size, :size])
 
 
 def tril(x: Any, k: int = 0) -> Any:

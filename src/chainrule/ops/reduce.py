@@ -328,6 +328,10 @@ def std(x: Any, axis: Axis = None, keepdims: bool = False, ddof: int = 0) -> Any
 
 def _safe_max(x: Any, axis: Axis) -> Any:
     """The maximum as a constant, and 0 where it is infinite, so that differences stay numbers."""
+    shape = shape_of(x)
+    if 0 in shape:
+        axes = several_axes("max", axis, shape)
+        return np.zeros(reduced(shape, axes), dtype_of(x))
     top = stop_gradient(reduce_max(x, axis=axis, keepdims=True))
     return where(isfinite(top), top, 0.0)
 
