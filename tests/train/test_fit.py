@@ -276,7 +276,7 @@ def test_pictures_before_a_linear_layer_need_flatten(fit: Callable) -> None:
 
 
 def test_a_last_layer_of_another_width_is_refused(fit: Callable) -> None:
-    with pytest.raises(ShapeError, match="data has 10 classes; .* Give the last layer 10 outputs"):
+    with pytest.raises(ShapeError, match=r"data has 10 classes; .* Give the last layer 10 outputs"):
         fit(model=nn.Sequential(nn.Linear(784, 12)))
 
 

@@ -203,7 +203,7 @@ def test_what_the_run_cannot_know_is_asked_for(fit, digits, tmp_path) -> None:
     # Its name is mnist, but it is only a part of it.
     with pytest.raises(RunError, match="its samples was 250 and is now 60000"):
         cr.resume(tmp_path / "run", show=False)
-    with pytest.raises(RunError, match="not the validation data .* samples was 100"):
+    with pytest.raises(RunError, match=r"not the validation data .* samples was 100"):
         cr.resume(tmp_path / "run", train, show=False)
 
     own = cr.data.Dataset(train.x, train.y, "my data", transform=train.transform)
@@ -232,7 +232,7 @@ def test_changed_data_is_refused(change: str, fit, digits, tmp_path) -> None:
     else:
         transform = cr.data.Affine(1 / 128)
     other = cr.data.Dataset(x, y, "mnist", train.classes, train.image_shape, transform)
-    with pytest.raises((RunError, cr.errors.DataError), match="Give the same data|transform"):
+    with pytest.raises((RunError, cr.errors.DataError), match=r"Give the same data|transform"):
         cr.resume(tmp_path / "run", other, show=False)
 
 
@@ -240,7 +240,7 @@ def test_settings_that_would_change_the_steps_are_fixed(fit, digits, tmp_path) -
     fit(out=tmp_path / "run", epochs=1)
     with pytest.raises(OptionError, match="batch_size of a run is fixed"):
         cr.resume(tmp_path / "run", digits[0], batch_size=10)
-    with pytest.raises(OptionError, match="unknown setting 'epoch'. Did you mean 'epochs'"):
+    with pytest.raises(OptionError, match=r"unknown setting 'epoch'. Did you mean 'epochs'"):
         cr.resume(tmp_path / "run", digits[0], epoch=10)
     with pytest.raises(OptionError, match="epochs is -1"):
         cr.resume(tmp_path / "run", digits[0], epochs=-1)
@@ -264,7 +264,7 @@ def test_a_model_and_a_loss_of_your_own_are_asked_for(digits, same_weights, tmp_
         cr.resume(tmp_path / "run", digits[0])
     with pytest.raises(RunError, match=r"a loss of your own; pass it with loss=\.\.\."):
         cr.resume(tmp_path / "run", digits[0], model=Net())
-    with pytest.raises(RunError, match="cannot be taken up: .*weights do not fit"):
+    with pytest.raises(RunError, match="weights do not fit"):
         cr.load_run(tmp_path / "run", model=nn.Linear(784, 10), loss=loss)
     resumed = cr.resume(tmp_path / "run", digits[0], model=Net(), epochs=3, **options)
     assert same_weights(resumed, whole)

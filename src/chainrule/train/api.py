@@ -4,6 +4,8 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from chainrule import nn, optim
 from chainrule.data import Dataset, as_dataset
 from chainrule.errors import ChainruleError, DtypeError, GradientError, OptionError, RunError
@@ -101,14 +103,16 @@ def _check_model(model: Any) -> None:
 def _try_out(run: Run, data: Dataset) -> None:
     """Meet wrong shapes and labels on a first small batch, before anything is written."""
     rows = slice(0, min(len(data), 2))
-    output = run.model(data.transform(data.x[rows]))
-    if not isinstance(output, Tensor):
-        raise GradientError(
-            f"the model gave a {type(output).__name__}; expected one tensor that depends on its "
-            "parameters. Compute it with chainrule's ops."
-        )
-    check_outputs(output.shape, run.info)
-    loss = run.loss(output, data.y[rows])
+    # What is not finite is explained later, at the step that meets it.
+    with np.errstate(all="ignore"):
+        output = run.model(data.transform(data.x[rows]))
+        if not isinstance(output, Tensor):
+            raise GradientError(
+                f"the model gave a {type(output).__name__}; expected one tensor that depends on "
+                "its parameters. Compute it with chainrule's ops."
+            )
+        check_outputs(output.shape, run.info)
+        loss = run.loss(output, data.y[rows])
     if not isinstance(loss, Tensor) or loss.shape != () or not loss.requires_grad:
         raise GradientError(
             f"the loss {run.loss_name!r} gave {loss!r}; expected one number that depends on the "
@@ -191,8 +195,8 @@ def _load(
         raise
     except (KeyError, TypeError, AttributeError, ChainruleError) as error:
         raise RunError(
-            f"the run in {path} cannot be taken up: {error}. Its {files.CONFIG} and {checkpoint} "
-            "must belong together and be as they were written."
+            f"the run in {path} cannot be taken up: its {files.CONFIG} and {checkpoint} do not "
+            f"belong together, or are not as they were written ({type(error).__name__}: {error})"
         ) from error
     run.folder = path
     return run, state

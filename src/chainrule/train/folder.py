@@ -32,7 +32,7 @@ HISTORY = "history.jsonl"
 FORMAT = 1
 
 _DAMAGES = (
-    *(OSError, ValueError, EOFError, AttributeError, RuntimeError, NotImplementedError),
+    *(OSError, ValueError, EOFError, AttributeError, TypeError, RuntimeError, NotImplementedError),
     *(struct.error, zipfile.BadZipFile),
 )
 """What NumPy and zipfile raise on a file that is no checkpoint, or one with a changed byte."""
@@ -77,8 +77,9 @@ def read_checkpoint(path: Path) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
         RunError: there is none, or it is damaged, or it is not one of ours.
     """
     try:
-        with np.load(path, allow_pickle=False) as file:
-            arrays = {name: file[name] for name in file.files}
+        # Opened here, for np.load leaves a file open that turns out to be no archive.
+        with open(path, "rb") as file, np.load(file, allow_pickle=False) as archive:
+            arrays = {name: archive[name] for name in archive.files}
         state = json.loads(arrays.pop("state").tobytes())
     except FileNotFoundError:
         raise RunError(_no_checkpoint(path)) from None

@@ -105,6 +105,7 @@ class _Saver:
     def __init__(self, run: "Run"):
         self.run = run
         self.began = time.monotonic()
+        self.drawn = len(run.history)
 
     def due(self) -> bool:
         seconds = self.run.settings.checkpoint_seconds
@@ -132,9 +133,9 @@ class _Saver:
         self.run.saved_at = self.run.position
 
     def plot(self) -> None:
-        """Draw the history; where that fails, the numbers are there all the same."""
+        """Draw the history if it grew; where that fails, the numbers are there all the same."""
         run = self.run
-        if run.folder is not None and run.history and run.unsaved is None:
+        if run.folder is not None and len(run.history) > self.drawn and run.unsaved is None:
             run.attempt(functools.partial(plot_if_possible, run.history, run.folder))
 
 
