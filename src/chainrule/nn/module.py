@@ -4,7 +4,6 @@ from collections.abc import Mapping
 from typing import Any, Self
 
 import numpy as np
-from numpy import ndarray
 
 from chainrule import rng
 from chainrule.aval import as_operand
@@ -39,7 +38,9 @@ class Module(Node):
 
     training: bool = True
     _ready: bool = False
+    """Whether all parameters here and below were found to have numbers."""
     _dtype: np.dtype | None = None
+    """The dtype of the first parameter, once ready."""
 
     def forward(self, *inputs: Any) -> Any:
         """The module's output; every subclass defines it."""
@@ -58,7 +59,7 @@ class Module(Node):
         dtype = self._dtype
         for value in inputs:
             kind = type(value)
-            if kind is Tensor or (kind is ndarray and (dtype is None or value.dtype is dtype)):
+            if kind is Tensor or (kind is np.ndarray and (dtype is None or value.dtype is dtype)):
                 continue
             inputs = tuple(map(self._accept, inputs))
             break
