@@ -24,6 +24,21 @@ from chainrule.tensor import Tensor, tensor
 if TYPE_CHECKING:
     from chainrule import data, doctor, errors, graph, models, nn, optim, random, train, tree
     from chainrule.doctor import certify
+    from chainrule.grad import (
+        derive,
+        hessian,
+        hvp,
+        jacfwd,
+        jacobian,
+        jacrev,
+        numeric_gradient,
+        numeric_jvp,
+        step_curve,
+        symbolic_gradient,
+        variable,
+        variables,
+        vmap,
+    )
     from chainrule.graph import cond, interpret, optimize, scan, trace, while_loop
     from chainrule.train import Run, fit, load_run, resume
 
@@ -35,6 +50,9 @@ _MODULES = (
 _LATE = MappingProxyType(
     {
         **dict.fromkeys(("cond", "interpret", "optimize", "scan", "trace", "while_loop"), "graph"),
+        **dict.fromkeys(("derive", "symbolic_gradient", "variable", "variables"), "grad"),
+        **dict.fromkeys(("hessian", "hvp", "jacfwd", "jacobian", "jacrev", "vmap"), "grad"),
+        **dict.fromkeys(("numeric_gradient", "numeric_jvp", "step_curve"), "grad"),
         **dict.fromkeys(("Run", "fit", "load_run", "resume"), "train"),
         "certify": "doctor",
     }

@@ -55,7 +55,8 @@ def _push_several(
 ) -> tuple:
     """Duals for the results of an op that gives a tuple; integers have no tangent."""
     filled = [_zeros(p) if t is None else t for t, p in zip(tangents, primals, strict=True)]
-    slopes = op.jvp(tuple(filled), out, *primals, **params)
+    rule: Any = op.jvp
+    slopes = rule(tuple(filled), out, *primals, **params)
     return tuple(
         Dual(value, slope, level) if dtype_of(value).kind in "fc" else value
         for value, slope in zip(out, slopes, strict=True)
