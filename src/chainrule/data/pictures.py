@@ -54,8 +54,8 @@ def read_picture(path: StrPath) -> np.ndarray:
     # A decoder that trips over damaged bytes raises whatever it happened to be doing.
     except Exception as error:
         raise DataError(
-            f"cannot read {name}: {getattr(error, 'strerror', None) or error}. Expected a whole "
-            "file in PNG, JPEG or another format that Pillow knows; save it anew as such."
+            f"cannot read {name}: {getattr(error, 'strerror', None) or error}. Check its path, or "
+            "save it anew: as PNG or JPEG, whole, and not larger than Pillow allows."
         ) from error
     return _eight_bits(pixels, name)
 
@@ -118,13 +118,12 @@ def _load(image: object) -> tuple[str, np.ndarray]:
     if isinstance(image, str | os.PathLike):
         name, pixels = f"picture {os.fspath(image)!r}", read_picture(image)
     else:
-        name, pixels = "the picture", numeric_array(image, "the picture")
+        name, pixels = "the picture", numeric_array(image, "image")
         pixels = pixels[:, :, None] if pixels.ndim == 2 else pixels
     if pixels.ndim != 3 or pixels.shape[2] not in (1, 3, 4) or not pixels.size:
         raise ShapeError(
-            f"{name} has shape {pixels.shape}; expected (height, width), or (height, width, "
-            "channels) with 1, 3 or 4 channels. .reshape(28, 28) makes a picture of a row of "
-            "MNIST, and .transpose(1, 2, 0) puts the channels last."
+            f"{name} has shape {pixels.shape}; expected (height, width) or (height, width, 1, 3 or "
+            "4). .reshape(28, 28) mends a row of MNIST, .transpose(1, 2, 0) channels at the front."
         )
     return name, _eight_bits(pixels, name)
 
@@ -185,15 +184,13 @@ def _paper(pixels: np.ndarray) -> np.ndarray:
     Fitted to the picture, its border above all, by iteratively reweighted least squares with
     Tukey's biweight, which takes no notice of what lies far off the surface: the ink.
     """
-    coarse = _scale(pixels, min(64, max(pixels.shape[:2])))
-    height, width = coarse.shape[:2]
-    rim = max(1, round(0.05 * min(height, width)))
-    border = np.ones((height, width), bool)
-    border[rim:-rim, rim:-rim] = False
-    repeats = round(1.5 * border.size / border.sum())
-    sample = np.append(np.arange(border.size), np.tile(np.flatnonzero(border), repeats))
-    colours = coarse.reshape(border.size, -1)[sample]
-    terms = _surface_terms(height, width)[sample]
+    coarse = _scale(pixels, min(48, max(pixels.shape[:2])))
+    terms = _surface_terms(*coarse.shape[:2])
+    edge = np.abs(terms[:, 1:3])
+    border = np.flatnonzero((edge >= 0.95 * edge.max(axis=0)).any(axis=1))
+    repeats = round(1.5 * len(terms) / border.size)
+    sample = np.append(np.arange(len(terms)), np.tile(border, repeats))
+    colours, terms = coarse.reshape(len(terms), -1)[sample], terms[sample]
     # The start is the middle of the larger of the two classes of colours that differ most.
     along = colours @ _principal_axis(colours - colours.mean(axis=0))
     upper = along >= _otsu(along)
@@ -202,8 +199,9 @@ def _paper(pixels: np.ndarray) -> np.ndarray:
     for count in (1, 1, 3, 3, 3, 3, 6, 6, 6, 6, 6):
         distance = np.linalg.norm(colours - terms[:, : len(surface)] @ surface, axis=1)
         reach = max(8.0, 12.0 * float(np.quantile(distance, 0.3)))
-        weight = np.clip(1.0 - (distance / reach) ** 2, 0.0, None)[:, None]
-        surface = np.linalg.lstsq(terms[:, :count] * weight, colours * weight, rcond=None)[0]
+        weight = np.clip(1.0 - (distance / reach) ** 2, 0.0, None) ** 2
+        weighted = terms[:, :count].T * weight
+        surface = np.linalg.lstsq(weighted @ terms[:, :count], weighted @ colours, rcond=None)[0]
     return (_surface_terms(*pixels.shape[:2]) @ surface).reshape(pixels.shape)
 
 
@@ -225,7 +223,8 @@ def _otsu(values: np.ndarray) -> float:
     It maximises w0 w1 (m0 - m1)^2 over their weights and means (Otsu, "A threshold selection
     method from gray-level histograms", IEEE Trans. Systems, Man and Cybernetics, 1979).
     """
-    counts, edges = np.histogram(values, bins=256)
+    # The range is one level at least, so that values which are all but equal are one class.
+    counts, edges = np.histogram(values, bins=256, range=(values.min() - 1.0, values.max()))
     mass = np.cumsum(counts * edges[:-1])
     lower = np.cumsum(counts)[:-1]
     upper = values.size - lower
@@ -244,8 +243,7 @@ def _strokes(signal: np.ndarray, name: str) -> tuple[np.ndarray, np.ndarray]:
     if level < max(_LEAST_CONTRAST, 5.0 * noise):
         raise DataError(
             f"nothing is drawn in {name}: no part stands out from the paper by {_LEAST_CONTRAST:g} "
-            "of 255 levels and from the noise. Draw one digit in a strong colour, with some paper "
-            "around it."
+            "of 255 levels and from the noise. Draw in a strong colour, with paper around it."
         )
     strokes = _components(signal >= level * np.clip(4.0 * noise / level, 0.3, 0.5))
     inked = np.bincount(strokes[strong], minlength=int(strokes.max()) + 1)
@@ -291,7 +289,9 @@ def _length(mask: np.ndarray) -> int:
 
 def _near(mask: np.ndarray) -> np.ndarray:
     """The pixels of a mask and their eight neighbours."""
-    return np.any(sliding_window_view(np.pad(mask, 1), (3, 3)), axis=(2, 3))
+    wide = np.pad(mask, 1)
+    tall = wide[:-2] | wide[1:-1] | wide[2:]
+    return tall[:, :-2] | tall[:, 1:-1] | tall[:, 2:]
 
 
 def _card(strokes: np.ndarray) -> np.ndarray | None:
