@@ -44,9 +44,7 @@ VALUES = [
 @pytest.mark.parametrize(("value", "dtype", "shape", "weak"), VALUES, ids=str)
 def test_aval_of(value, dtype, shape, weak):
     assert aval_of(value) == Aval(shape, np.dtype(dtype), weak)
-    operand = as_operand(value)
-    assert np.shape(operand) == shape
-    assert weak or operand.dtype == np.dtype(dtype)
+    assert aval_of(as_operand(value)) == Aval(shape, np.dtype(dtype), weak)
 
 
 def test_aval_of_boxes():
@@ -54,16 +52,17 @@ def test_aval_of_boxes():
 
 
 @pytest.mark.parametrize(
-    "value", ["text", None, object(), np.array(["a"]), np.array([None]), np.datetime64(1, "s"), {1: 2}]
+    "value",
+    ["text", None, object(), np.array(["a"]), np.array([None]), np.datetime64(1, "s"), {1: 2}],
 )
 def test_what_is_no_number_is_refused(value):
     for door in (as_operand, aval_of, cr.exp):
-        with pytest.raises(DtypeError, match="cannot compute with .* expected numbers or booleans"):
+        with pytest.raises(DtypeError, match=r"cannot compute with .* expected numbers or bool"):
             door(value)
 
 
 def test_ragged_rows_are_refused():
-    with pytest.raises(ShapeError, match="this list: its rows differ in length. Give nested"):
+    with pytest.raises(ShapeError, match=r"this list: its rows differ in length. Give nested"):
         as_operand([[1.0], [1.0, 2.0]])
 
 

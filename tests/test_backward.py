@@ -97,7 +97,7 @@ def test_assignment_in_place_is_refused():
     with pytest.raises(GradientError, match=r"Write x = chainrule.index_set\(x, key, value\)"):
         x[0] = 1.0
     with pytest.raises(AttributeError):
-        x.shape = (6,)
+        x.shape = (6,)  # pyright: ignore[reportAttributeAccessIssue]
 
 
 def test_a_chain_of_20000_ops():

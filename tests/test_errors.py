@@ -1,4 +1,4 @@
-"""Each error is also the built-in class that a Python programmer would catch, and says what to do."""
+"""Each error is also the built-in class that a Python programmer would catch."""
 
 import builtins
 import importlib
@@ -6,7 +6,14 @@ import importlib
 import pytest
 
 from chainrule import errors
-from chainrule.errors import ChainruleError, MissingExtraError, OptionError, import_extra, suggestion, unknown
+from chainrule.errors import (
+    ChainruleError,
+    MissingExtraError,
+    OptionError,
+    import_extra,
+    suggestion,
+    unknown,
+)
 
 CLASSES = [
     thing
@@ -24,7 +31,9 @@ def test_each_error_is_a_built_in_one_too(kind):
 
 
 def test_the_nearest_name_is_suggested():
-    assert suggestion("Sofmax", ["softmax", "relu"]) == "Did you mean 'softmax'? Known: softmax, relu."
+    assert (
+        suggestion("Sofmax", ["softmax", "relu"]) == "Did you mean 'softmax'? Known: softmax, relu."
+    )
     assert suggestion("xyz", ["softmax", "relu"]) == "Known: softmax, relu."
     assert suggestion("x", []) == "Known: ."
 

@@ -1,4 +1,4 @@
-"""Random streams: the words are Philox's, the numbers are spread as they say, keys are told apart."""
+"""Random streams: the words are Philox's, the numbers are spread as they say, keys differ."""
 
 import math
 
@@ -123,7 +123,7 @@ def test_bernoulli():
     assert abs(drawn.mean() - 0.3) < 4 * math.sqrt(0.21 / COUNT)
     assert not random.bernoulli(random.key(2), 0.0, (1000,)).any()
     assert random.bernoulli(random.key(2), 1.0, (1000,)).all()
-    with pytest.raises(OptionError, match="p is 1.5; expected a probability from 0 to 1"):
+    with pytest.raises(OptionError, match=r"p is 1.5; expected a probability from 0 to 1"):
         random.bernoulli(random.key(2), 1.5, (3,))
 
 
@@ -137,7 +137,7 @@ def test_numbers_come_in_any_shape():
 
 @pytest.mark.parametrize("seed", [-1, 2**64, 1.0, "1", None, True])
 def test_wrong_seeds_are_refused(seed):
-    with pytest.raises(OptionError, match="seed is .*; expected an integer"):
+    with pytest.raises(OptionError, match=r"seed is .*; expected an integer"):
         random.key(seed)
 
 
@@ -155,7 +155,7 @@ def test_what_is_no_key_is_refused(wrong):
         lambda: random.fold_in(wrong, 1),
     )
     for draw in drawers:
-        with pytest.raises(DtypeError, match="expected a random key|cannot compute with a None"):
+        with pytest.raises(DtypeError, match=r"expected a random key|cannot compute with a None"):
             draw()
 
 

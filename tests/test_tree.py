@@ -92,7 +92,7 @@ OTHER = [
 
 @pytest.mark.parametrize(("value", "other"), OTHER, ids=str)
 def test_other_structures_are_refused(value, other):
-    with pytest.raises(ShapeError, match="trees differ in structure: expected .*, got"):
+    with pytest.raises(ShapeError, match=r"trees differ in structure: expected .*, got"):
         tree.map_leaves(lambda a, b: a, value, other)
 
 

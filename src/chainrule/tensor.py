@@ -3,6 +3,7 @@
 The reverse pass keeps its cotangents to itself, so that running it twice gives the same answer.
 """
 
+import html
 from collections.abc import Iterable, Sequence
 from typing import Any
 
@@ -32,7 +33,7 @@ class Tensor(ArrayBox):
         self.level = level
         self.requires_grad = requires_grad
         self.grad: Any = None
-        self.op: Op | None = None
+        self.op: Any = None
         self.args: tuple = ()
         self.values: list = []
         self.params: dict = {}
@@ -168,10 +169,10 @@ class Tensor(ArrayBox):
         grad = ", requires_grad=True" if self.requires_grad and not self.op else ""
         return f"tensor({body}{dtype}{grad}{made})"
 
-    def _repr_html_(self) -> str | None:
+    def _repr_html_(self) -> str:
         value = _innermost(self)
         if isinstance(value, Box):
-            return None
+            return f"<code>{html.escape(repr(self))}</code>"
         made = f" from {self.op.name}" if self.op else ""
         return array_html(f"tensor {self.aval}{made}", np.asarray(value))
 

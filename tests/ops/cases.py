@@ -93,8 +93,7 @@ _SHAPES = {
 def _shape_cases(op: Op, random: np.random.Generator) -> Iterator[Case]:
     for shapes in _SHAPES[op.arity]:
         args = (
-            random.uniform(*bounds, shape)
-            for bounds, shape in zip(op.domain, shapes, strict=True)
+            random.uniform(*bounds, shape) for bounds, shape in zip(op.domain, shapes, strict=True)
         )
         yield Case(op, f"shapes {shapes}", tuple(map(np.asarray, args)), {})
 

@@ -172,8 +172,11 @@ def key_of(pattern: tuple, ids: tuple) -> tuple:
     rest = iter(ids)
     table = {"array": lambda: next(rest), "new": lambda: None}
     return tuple(
-        table[entry]() if isinstance(entry, str)
-        else slice(*entry) if isinstance(entry, tuple) else entry
+        table[entry]()
+        if isinstance(entry, str)
+        else slice(*entry)
+        if isinstance(entry, tuple)
+        else entry
         for entry in pattern
     )
 
@@ -228,7 +231,9 @@ def _linear(x: np.ndarray, weight: np.ndarray, bias: np.ndarray) -> np.ndarray:
 def _einsum(*arrays: np.ndarray, subscripts: str) -> np.ndarray:
     left, arrow, right = subscripts.partition("->")
     terms = left.split(",")
-    sizes = {c: n for t, a in zip(terms, arrays, strict=True) for c, n in zip(t, a.shape, strict=True)}
+    sizes = {
+        c: n for t, a in zip(terms, arrays, strict=True) for c, n in zip(t, a.shape, strict=True)
+    }
     if not arrow:
         right = "".join(c for c in sorted(sizes) if left.count(c) == 1)
     out = np.zeros([sizes[c] for c in right])
@@ -288,7 +293,7 @@ def _cross_entropy_slope(
     return out
 
 
-def philox(key: np.ndarray, counter: tuple[int, int, int, int]) -> list[int]:
+def philox(key: np.ndarray, counter: tuple[int, ...]) -> list[int]:
     """Four words of Philox4x64-10 (Salmon et al., SC 2011), in Python's integers."""
     mask = 2**64 - 1
     first, second = (int(word) for word in key)

@@ -33,10 +33,7 @@ def relative_error(result: np.ndarray, expected: np.ndarray, sizes: np.ndarray) 
     rows = zip(*(array.ravel().tolist() for array in (result, expected, sizes)), strict=True)
     smallest = mpmath.mpf("1e-3")
     return max(
-        (
-            float(abs(mpmath.mpf(got) - want) / max(abs(size), smallest))
-            for got, want, size in rows
-        ),
+        (float(abs(mpmath.mpf(got) - want) / max(abs(size), smallest)) for got, want, size in rows),
         default=0.0,
     )
 
@@ -81,7 +78,9 @@ def test_value_shape_and_dtype(name, figures):
             if result.dtype == np.float64:
                 figures.error("reference", error)
         else:
-            np.testing.assert_array_equal(result, wrapped(expected, result.dtype), err_msg=str(case))
+            np.testing.assert_array_equal(
+                result, wrapped(expected, result.dtype), err_msg=str(case)
+            )
 
 
 def test_every_op_has_a_reference():

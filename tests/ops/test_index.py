@@ -19,7 +19,13 @@ KEYS = [
     *([1, 0], np.array([0, 1, 1]), np.array([[0], [1]]), np.array(1), [], (slice(None), [])),
     *((0, [1, 2]), ([0, 1], [1, 2]), ([0, 1], slice(None), [2, 3]), (slice(None), [0], [1, 2])),
     *(([[0], [1]], [0, 2]), (slice(None, None, -1), [0, 2], None), (..., [0, -1])),
-    *(MASK[None].repeat(2, 0), (0, MASK), (slice(None), MASK), [True, False], [[True] * 3, [False] * 3]),
+    *(
+        MASK[None].repeat(2, 0),
+        (0, MASK),
+        (slice(None), MASK),
+        [True, False],
+        [[True] * 3, [False] * 3],
+    ),
     *((slice(None), [False] * 3), (np.array([True, True]), 0), np.array([0, 1], np.uint8)),
     *((slice(np.int64(0), np.int64(1)),), (slice(5, 1),), (slice(-100, 100),)),
 ]
@@ -115,7 +121,15 @@ def test_wrong_indices_are_refused(key, kind, message):
         cr.tensor(X, requires_grad=True)[key]
 
 
-SET_KEYS = [0, (slice(None), 1), ([0, 1], [2, 0]), (0, MASK), (..., -1), [], (slice(None, None, -1), 0)]
+SET_KEYS = [
+    0,
+    (slice(None), 1),
+    ([0, 1], [2, 0]),
+    (0, MASK),
+    (..., -1),
+    [],
+    (slice(None, None, -1), 0),
+]
 
 
 @pytest.mark.parametrize("key", SET_KEYS, ids=str)

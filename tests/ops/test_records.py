@@ -1,4 +1,4 @@
-"""What a record says of itself: its examples run, its formula can be written, it is one of a kind."""
+"""What a record says of itself: its examples run, its formula can be written."""
 
 import doctest
 import pickle

@@ -76,7 +76,7 @@ def test_wrong_numbers_of_arguments_and_unknown_options_are_refused(name):
     with pytest.raises(TypeError, match=f"{re.escape(op.signature)} has no option 'shpae'"):
         op(*case.args, **case.params, shpae=1)
     if op.arity != VARIADIC:
-        with pytest.raises(TypeError, match="needs .* array arguments"):
+        with pytest.raises(TypeError, match=r"needs .* array arguments"):
             op(*case.args[:-1], **case.params)
     extra = [1] * (len(op.required) + len(op.defaults) + 1)
     if op.arity != VARIADIC:

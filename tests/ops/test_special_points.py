@@ -80,10 +80,14 @@ def test_powers_at_zero():
     np.testing.assert_array_equal(gradient(lambda x: x**2, [0.0, 3.0])[0], [0, 6])
     np.testing.assert_array_equal(gradient(lambda x: x**0, [0.0, 3.0])[0], [0, 0])
     np.testing.assert_array_equal(gradient(lambda x: x**1, [0.0, 3.0])[0], [1, 1])
-    np.testing.assert_array_equal(gradient(cr.power, [0.0, 0.0, 0.0], [0.0, 1.0, 2.0])[0], [0, 1, 0])
+    np.testing.assert_array_equal(
+        gradient(cr.power, [0.0, 0.0, 0.0], [0.0, 1.0, 2.0])[0], [0, 1, 0]
+    )
     np.testing.assert_array_equal(gradient(cr.power, [0.0, 0.0], [1.0, 2.0])[1], [0, 0])
     np.testing.assert_array_equal(gradient(lambda x: x**2, [-3.0])[0], [-6])
-    np.testing.assert_array_equal(gradient(lambda x: x ** np.array([3, 2]), [-3.0, -3.0])[0], [27, -6])
+    np.testing.assert_array_equal(
+        gradient(lambda x: x ** np.array([3, 2]), [-3.0, -3.0])[0], [27, -6]
+    )
 
 
 def test_mixed_second_derivative_of_a_power_at_exponent_zero():
@@ -94,7 +98,9 @@ def test_mixed_second_derivative_of_a_power_at_exponent_zero():
     assert cr.grad(cr.grad(cr.power, 1), 0)(np.float64(4.0), np.float64(0.0)) == 0.25
 
 
-@pytest.mark.parametrize("row", [[0.0, 2.0, 3.0], [0.0, 0.0, 3.0], [0.0, 0.0, 0.0], [1.0, 2.0, 3.0]])
+@pytest.mark.parametrize(
+    "row", [[0.0, 2.0, 3.0], [0.0, 0.0, 3.0], [0.0, 0.0, 0.0], [1.0, 2.0, 3.0]]
+)
 def test_products_with_zeros(row, torch):
     leaf = torch.tensor(row, dtype=torch.float64, requires_grad=True)
     (first,) = torch.autograd.grad(leaf.prod(), leaf, create_graph=True)
@@ -203,7 +209,10 @@ def test_error_functions_over_their_whole_range(name):
 def test_exact_for_small_numbers(name):
     x = 10.0 ** np.arange(-300.0, -3.0, 7.0)
     exact = [getattr(mpmath, name)(mpmath.mpf(value)) for value in x]
-    assert relative(getattr(cr, name)(x) / x, [float(e / v) for e, v in zip(exact, x, strict=True)]) < 1e-15
+    assert (
+        relative(getattr(cr, name)(x) / x, [float(e / v) for e, v in zip(exact, x, strict=True)])
+        < 1e-15
+    )
 
 
 def test_infinite_slopes_are_infinite():

@@ -1,4 +1,4 @@
-"""Every op in the static graph: tracing gives the same shapes, and the interpreter the same bits."""
+"""Every op in the static graph: the same shapes, and from the interpreter the same bits."""
 
 import numpy as np
 import pytest

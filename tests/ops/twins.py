@@ -124,7 +124,5 @@ def on_arrays(torch: ModuleType) -> dict[str, Callable]:
         "argsort": lambda x, axis: torch.argsort(x, dim=axis, stable=True),
         "cumsum": lambda x, axis: torch.cumsum(x, axis),
         "cross_entropy_ids": lambda *args, **params: _cross_entropy(torch, *args, **params),
-        "cross_entropy_slope": lambda *args, **params: _cross_entropy_slope(
-            torch, *args, **params
-        ),
+        "cross_entropy_slope": lambda *args, **params: _cross_entropy_slope(torch, *args, **params),
     }
