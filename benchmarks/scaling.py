@@ -1,6 +1,6 @@
 """Time and size: chains, wide graphs and scans, differentiated and traced, at growing sizes.
 
-    python benchmarks/scaling.py
+Usage: python benchmarks/scaling.py
 
 Each column should grow in step with the size: the last line of a block gives the time per element
 of the largest size over that of the smallest.
@@ -59,18 +59,23 @@ def recurrent(steps: int) -> Callable:
     return run
 
 
+def timed(function: Callable, x: np.ndarray) -> tuple[float, ...]:
+    """Seconds of the gradient, of forward mode, of tracing the gradient, and of running that."""
+    gradient = cr.grad(function)
+    graph = cr.trace(gradient)(x)
+    return (
+        seconds(lambda: gradient(x)),
+        seconds(lambda: cr.jvp(function, (x,), (x,))),
+        seconds(lambda: cr.trace(gradient)(x)),
+        seconds(lambda: cr.interpret(graph, x)),
+    )
+
+
 def show(title: str, sizes: tuple[int, ...], make: Callable, x: np.ndarray) -> None:
     print(f"\n{title}\n{'size':>8}  {'grad':>9}  {'jvp':>9}  {'trace':>9}  {'run traced':>10}")
     table = []
     for size in sizes:
-        function = make(size)
-        graph = cr.trace(cr.grad(function))(x)
-        row = (
-            seconds(lambda: cr.grad(function)(x)),
-            seconds(lambda: cr.jvp(function, (x,), (x,))),
-            seconds(lambda: cr.trace(cr.grad(function))(x)),
-            seconds(lambda: cr.interpret(graph, x)),
-        )
+        row = timed(make(size), x)
         table.append(row)
         print(f"{size:8,}  " + "  ".join(f"{1e3 * s:6.1f} ms" for s in row), flush=True)
     growth = [
@@ -83,7 +88,12 @@ def show(title: str, sizes: tuple[int, ...], make: Callable, x: np.ndarray) -> N
 def main() -> None:
     sizes = (5_000, 10_000, 20_000)
     show("A chain: two ops a link", sizes, chain, np.ones(4))
-    show("A lattice: two ops a node, every value used twice", (12_500, 25_000, 50_000), lattice, np.ones(4))
+    show(
+        "A lattice: two ops a node, every value used twice",
+        (12_500, 25_000, 50_000),
+        lattice,
+        np.ones(4),
+    )
     show("A scan: steps of a recurrent net", (250, 500, 1_000), recurrent, np.eye(4) * 0.5)
 
 

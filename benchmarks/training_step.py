@@ -1,6 +1,6 @@
 """Time one training step, chainrule beside its peers, interleaved in one run.
 
-    python benchmarks/training_step.py [--workloads W1,W2] [--threads 1,2] [--rounds 15] [--json F]
+Usage: python benchmarks/training_step.py [--workloads W1,W2] [--threads 1,2] [--rounds 15]
 
 Each contender runs in a process of its own; they take turns, a block of steps each, so that a
 noisy moment of the machine hits all alike. Shown are the medians over the rounds, the ratio to the
@@ -20,6 +20,7 @@ from dataclasses import dataclass, field
 from importlib.util import find_spec
 from pathlib import Path
 from statistics import median
+from typing import Any
 
 import numpy as np
 
@@ -48,7 +49,7 @@ class Contender:
     peer: str
     mode: str
     threads: int
-    process: subprocess.Popen
+    process: Any
     loss: float = float("nan")
     block: int = 1
     times: list[float] = field(default_factory=list)
@@ -67,7 +68,7 @@ def modes_of(peer: str) -> list[str]:
     """The modes that a peer's module lists, read without importing the peer."""
     for line in (HERE / "peers" / f"{peer}.py").read_text().splitlines():
         if line.startswith("MODES = "):
-            return list(eval(line.removeprefix("MODES = ")))  # noqa: S307 - our own file
+            return list(eval(line.removeprefix("MODES = ")))
     raise ValueError(f"{peer} lists no modes")
 
 
@@ -94,7 +95,7 @@ def start(peer: str, mode: str, work: str, threads: int, shim: Path | None) -> C
         environment["XLA_FLAGS"] = "--xla_cpu_multi_thread_eigen=false"
     if "avx512" in mode:
         environment["LD_PRELOAD"] = str(shim)
-    process = subprocess.Popen(
+    process: Any = subprocess.Popen(
         [sys.executable, HERE / "worker.py", peer, mode, work],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
@@ -123,8 +124,9 @@ def matrix_peak(threads: int) -> float:
         "print(best)"
     )
     environment = {**os.environ, "OPENBLAS_NUM_THREADS": str(threads)}
-    out = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True,
-                         text=True, check=True)
+    out = subprocess.run(
+        [sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True
+    )
     return float(out.stdout)
 
 
@@ -167,14 +169,16 @@ def main() -> None:
     sys.path.insert(0, str(HERE))
     from workloads import WORKLOADS
 
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--workloads", default="W1,W2")
     parser.add_argument("--threads", default="1,2")
     parser.add_argument("--rounds", type=int, default=15)
     parser.add_argument("--json", type=Path)
     options = parser.parse_args()
-    print(f"{platform.processor() or platform.machine()}, Python {platform.python_version()}, "
-          f"NumPy {np.__version__}, {time.strftime('%Y-%m-%d')}, load {os.getloadavg()[0]:.1f}\n")
+    print(
+        f"{platform.processor() or platform.machine()}, Python {platform.python_version()}, "
+        f"NumPy {np.__version__}, {time.strftime('%Y-%m-%d')}, load {os.getloadavg()[0]:.1f}\n"
+    )
     results = []
     with tempfile.TemporaryDirectory() as folder:
         shim = avx512_library(Path(folder))
@@ -185,8 +189,14 @@ def main() -> None:
                 contenders = measure(name, threads, options.rounds, shim)
                 print("\n".join(table(name, threads, contenders, ideal)), flush=True)
                 results += [
-                    {"workload": name, "threads": threads, "contender": c.title,
-                     "microseconds": median(c.times), "ideal": ideal, "loss": c.loss}
+                    {
+                        "workload": name,
+                        "threads": threads,
+                        "contender": c.title,
+                        "microseconds": median(c.times),
+                        "ideal": ideal,
+                        "loss": c.loss,
+                    }
                     for c in contenders
                 ]
     if options.json:

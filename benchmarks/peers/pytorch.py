@@ -21,7 +21,7 @@ def build(work: Workload, mode: str) -> Callable[[np.ndarray, np.ndarray], float
         layers += [layer, activation()]
     model = torch.nn.Sequential(*layers[:-1])
     kind = {"adam": torch.optim.Adam, "sgd": torch.optim.SGD}[work.optimizer]
-    how = mode.split()[0]
+    how = mode.split(maxsplit=1)[0]
     options = {} if how == "plain" else {how: True}
     optimizer = kind(model.parameters(), lr=work.lr, **options)
     loss_function = torch.nn.functional.cross_entropy

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import Any
 
 import numpy as np
 
@@ -92,10 +93,10 @@ def aval_of(value: object) -> Aval:
     own = getattr(value, "aval", None)
     if own is not None:
         return own
-    value = as_operand(value)
-    if type(value) in _WEAK_RANK:
-        return _weak_aval(type(value))
-    return Aval(value.shape, value.dtype)
+    array: Any = as_operand(value)
+    if type(array) in _WEAK_RANK:
+        return _weak_aval(type(array))
+    return Aval(array.shape, array.dtype)
 
 
 @lru_cache

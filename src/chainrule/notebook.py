@@ -1,6 +1,7 @@
 """Arrays as notebooks show them: a line that names shape and dtype, and a table of the numbers."""
 
 import html
+from typing import Any
 
 import numpy as np
 
@@ -31,7 +32,7 @@ def _shown(size: int, room: int) -> list[int | None]:
     return [*range(half), None, *range(size - half, size)]
 
 
-def _row(table: np.ndarray, i: int | None) -> str:
+def _row(table: Any, i: int | None) -> str:
     cells = [
         "\u22ef" if j is None and i is not None else "\u22ee" if i is None else _cell(table[i, j])
         for j in _shown(table.shape[1], _COLUMNS)

@@ -138,7 +138,7 @@ def certify(options: Namespace, console: Console, environment: Environment) -> i
     """`chainrule certify`: status 1 where the modes differ."""
     run = cr.load_run(options.folder, which=options.which)
     _, data = run.reopen(cache=environment.cache, progress=console.download)
-    x, y = data.batch(range(min(options.samples, len(data))))
+    x, y = data.batch(cr.arange(min(options.samples, len(data))))
     result = cr.certify(run.model, x, y, loss=run.loss, entries=options.entries)
     console.answer(result.to_dict(), str(result))
     return 0 if result.agrees else 1

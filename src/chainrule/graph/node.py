@@ -49,7 +49,7 @@ class Node:
         place: Place = _NOWHERE,
     ):
         self.aval = aval
-        self.op = op
+        self.op: Any = op
         self.args = args
         self.params = params or {}
         self.value = value

@@ -273,8 +273,8 @@ def triu(x: Any, k: int = 0) -> Any:
     return where(np.tri(*_matrix_shape("triu", x), k - 1, dtype=np.bool_), 0, x)
 
 
-def _matrix_shape(op: str, x: Any) -> tuple[int, ...]:
+def _matrix_shape(op: str, x: Any) -> tuple[int, int]:
     shape = shape_of(x)
     if len(shape) < 2:
         raise ShapeError(f"{op}: got shape {shape}; expected two axes or more.")
-    return shape[-2:]
+    return shape[-2], shape[-1]
