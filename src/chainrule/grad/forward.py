@@ -54,7 +54,7 @@ def _push_several(
     op: Op, tangents: list, out: tuple, primals: list, params: dict, level: int
 ) -> tuple:
     """Duals for the results of an op that gives a tuple; integers have no tangent."""
-    filled = [_zeros(p) if t is None else t for t, p in zip(tangents, primals, strict=True)]
+    filled = [zeros(p) if t is None else t for t, p in zip(tangents, primals, strict=True)]
     rule: Any = op.jvp
     slopes = rule(tuple(filled), out, *primals, **params)
     return tuple(
@@ -66,8 +66,8 @@ def _push_several(
 def push(op: Op, tangents: list, out: Any, primals: list, params: dict) -> Any:
     """The tangent of an op's result from those of its arguments (None where there is none)."""
     if op.jvp is not None:
-        filled = [_zeros(p) if t is None else t for t, p in zip(tangents, primals, strict=True)]
-        return _fit(op.jvp(tuple(filled), out, *primals, **params), out)
+        filled = [zeros(p) if t is None else t for t, p in zip(tangents, primals, strict=True)]
+        return fit(op.jvp(tuple(filled), out, *primals, **params), out)
     if op.partials:
         return _push_partials(op, tangents, out, primals, params)
     live = [i for i, t in enumerate(tangents) if t is not None and op.is_linear_in(i)]
@@ -75,15 +75,15 @@ def push(op: Op, tangents: list, out: Any, primals: list, params: dict) -> Any:
         return None
     if op.jointly_linear:
         swapped = [
-            p if not op.is_linear_in(i) else _zeros(p) if tangents[i] is None else tangents[i]
+            p if not op.is_linear_in(i) else zeros(p) if tangents[i] is None else tangents[i]
             for i, p in enumerate(primals)
         ]
-        return _fit(op(*swapped, **params), out)
+        return fit(op(*swapped, **params), out)
     total = None
     for i in live:
         part = op(*primals[:i], tangents[i], *primals[i + 1 :], **params)
         total = part if total is None else total + part
-    return _fit(total, out)
+    return fit(total, out)
 
 
 def _push_partials(op: Op, tangents: list, out: Any, primals: list, params: dict) -> Any:
@@ -96,14 +96,15 @@ def _push_partials(op: Op, tangents: list, out: Any, primals: list, params: dict
         else:
             part = tangent if partial == 1.0 else -tangent
         total = part if total is None else total + part
-    return None if total is None else _fit(total, out)
+    return None if total is None else fit(total, out)
 
 
-def _zeros(value: Any) -> Any:
+def zeros(value: Any) -> Any:
+    """Zeros in the shape and dtype of a value."""
     return np.zeros(shape_of(value), dtype_of(value))
 
 
-def _fit(tangent: Any, out: Any) -> Any:
+def fit(tangent: Any, out: Any) -> Any:
     """A tangent in the shape and dtype of its value."""
     if shape_of(tangent) != shape_of(out):
         tangent = broadcast_to(tangent, shape=shape_of(out))
@@ -151,7 +152,7 @@ def _lift(primal: Any, tangent: Any, level: int, number: int) -> Any:
                 f"jvp: argument {number} has shape {shape_of(value)} and its tangent "
                 f"{shape_of(direction)}; they must be equal."
             )
-        return Dual(value, _fit(direction, value), level)
+        return Dual(value, fit(direction, value), level)
 
     return tree.map_leaves(dual, primal, tangent)
 
@@ -163,4 +164,4 @@ def _primal(value: Any, level: int) -> Any:
 def _tangent(value: Any, level: int) -> Any:
     if isinstance(value, Dual) and value.level == level:
         return value.tangent
-    return _zeros(value)
+    return zeros(value)
