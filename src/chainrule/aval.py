@@ -116,8 +116,11 @@ def result_dtype(*avals_or_dtypes: Aval | np.dtype) -> np.dtype:
     >>> result_dtype(np.dtype("int64"), np.dtype("float32"))
     dtype('float32')
     """
-    strong = [a.dtype if isinstance(a, Aval) else a
-              for a in avals_or_dtypes if not (isinstance(a, Aval) and a.weak)]
+    strong = [
+        a.dtype if isinstance(a, Aval) else a
+        for a in avals_or_dtypes
+        if not (isinstance(a, Aval) and a.weak)
+    ]
     weak = [a.dtype for a in avals_or_dtypes if isinstance(a, Aval) and a.weak]
     if not strong:
         return max(weak, key=lambda dtype: _KIND_RANK[dtype.kind])

@@ -54,8 +54,8 @@ class MissingExtraError(ChainruleError, ImportError):
 def suggestion(name: str, choices: Iterable[str]) -> str:
     """Say which of `choices` is nearest to `name`, and list them all.
 
-    >>> suggestion("rellu", ["relu", "tanh"])
-    'Did you mean \\'relu\\'? Known: relu, tanh.'
+    >>> print(suggestion("rellu", ["relu", "tanh"]))
+    Did you mean 'relu'? Known: relu, tanh.
     """
     names = [str(choice) for choice in choices]
     near = difflib.get_close_matches(str(name).lower(), names, n=1, cutoff=0.5)

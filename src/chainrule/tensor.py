@@ -286,10 +286,13 @@ def made_before(outputs: Iterable[Tensor]) -> list[Tensor]:
             seen.add(id(tensor))
             finishing.append(tensor)
             stack.append(None)
-            for arg in tensor.args:
-                # Only a tensor whose op is recorded leads further back; a leaf does not.
-                if isinstance(arg, Tensor) and arg.op is not None and arg.level == tensor.level:
-                    stack.append(arg)
+            level = tensor.level
+            # Only a tensor whose op is recorded leads further back; a leaf does not.
+            stack += [
+                arg
+                for arg in tensor.args
+                if isinstance(arg, Tensor) and arg.op is not None and arg.level == level
+            ]
     return order
 
 

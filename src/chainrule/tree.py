@@ -61,7 +61,9 @@ def leaves_like(structure: Any, tree: Any) -> list:
     """
     leaves: list = []
     if not _follow(structure, tree, leaves):
-        raise ShapeError(f"trees differ in structure: expected {structure}, got {flatten(tree)[1]}.")
+        raise ShapeError(
+            f"trees differ in structure: expected {structure}, got {flatten(tree)[1]}."
+        )
     return leaves
 
 
@@ -74,9 +76,7 @@ def _follow(structure: Any, tree: Any, leaves: list) -> bool:
     if isinstance(structure, (list, tuple)):
         if type(tree) is not type(structure) or len(tree) != len(structure):
             return False
-        return all(
-            _follow(part, item, leaves) for part, item in zip(structure, tree, strict=True)
-        )
+        return all(_follow(part, item, leaves) for part, item in zip(structure, tree, strict=True))
     if structure is None or tree is None or isinstance(tree, (Mapping, list, tuple)):
         return structure is None and tree is None
     leaves.append(tree)

@@ -195,7 +195,8 @@ WIDE = np.concatenate([np.linspace(-6.5, 27.0, 800), [1e-300, 1e-9, 0.5, 1.0, 3.
 
 @pytest.mark.parametrize("name", ["erf", "erfc"])
 def test_error_functions_over_their_whole_range(name):
-    got = getattr(cr, name)(WIDE)
+    with np.errstate(all="raise"):  # not even an underflow
+        got = getattr(cr, name)(WIDE)
     exact = [getattr(mpmath, name)(mpmath.mpf(x)) for x in WIDE]
     worst = max(
         float(abs(mpmath.mpf(value) - want) / abs(want)) if want else abs(value)

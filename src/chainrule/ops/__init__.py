@@ -82,10 +82,10 @@ from chainrule.ops.linalg import (
     matmul,
     outer,
     tensordot,
-    trace,
     tril,
     triu,
 )
+from chainrule.ops.linalg import trace as trace
 from chainrule.ops.logic import (
     equal,
     greater,
@@ -208,9 +208,9 @@ __all__ = [
     "linear",
     "linspace",
     "log",
-    "log10",
     "log1p",
     "log2",
+    "log10",
     "log_softmax",
     "logaddexp",
     "logical_and",

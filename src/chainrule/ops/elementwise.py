@@ -96,6 +96,8 @@ array([1.5, 2. ])""",
     latex=r"\left|{0}\right|",
     domain=(REAL,),
 )
+
+
 def _sign(x: Any) -> Any:
     return x if x.dtype.kind == "b" else np.sign(x)
 

@@ -155,9 +155,7 @@ index_op = defop(
     jointly_linear=True,
     latex=r"{0}_{{[\,]}}",
     samples=tuple(sample(shape, *ids, pattern=tuple(p)) for shape, p, ids in _SAMPLES),
-    errors=(
-        (sample((3, 4), pattern=(3, (None,) * 3)), ShapeError, "index 3 is outside axis 0"),
-    ),
+    errors=((sample((3, 4), pattern=(3, (None,) * 3)), ShapeError, "index 3 is outside axis 0"),),
     doc="""Parts of an array, chosen by a static pattern and index arrays.
 
 >>> index_op(np.array([5.0, 6.0, 7.0]), np.array([2, 0]), pattern=("array",))

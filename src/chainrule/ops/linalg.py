@@ -11,8 +11,8 @@ from chainrule.ops.arithmetic import where
 from chainrule.ops.axes import integer
 from chainrule.ops.layout import expand_dims, flatten
 from chainrule.ops.products import einsum
-from chainrule.ops.shape import reshape, transpose, unbroadcast
 from chainrule.ops.reduce import reduce_sum
+from chainrule.ops.shape import reshape, transpose, unbroadcast
 from chainrule.ops.table import defop, operand, sample, shape_of
 
 
@@ -149,7 +149,6 @@ def _rows(x: Any) -> Any:
     """All leading axes joined into one."""
     shape = shape_of(x)
     return x if len(shape) == 2 else reshape(x, shape=(math.prod(shape[:-1]), shape[-1]))
-
 
 
 def _linear_jvp(tangents: tuple, out: Any, x: Any, weight: Any, bias: Any) -> Any:

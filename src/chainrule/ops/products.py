@@ -54,8 +54,11 @@ def _parse_einsum(subscripts: str, shapes: list[tuple[int, ...]]) -> tuple[list[
 
 def _infer_einsum(*arrays: Aval, subscripts: str) -> Aval:
     terms, right = _parse_einsum(subscripts, [a.shape for a in arrays])
-    sizes = {c: n for term, a in zip(terms, arrays, strict=True)
-             for c, n in zip(term, a.shape, strict=True)}
+    sizes = {
+        c: n
+        for term, a in zip(terms, arrays, strict=True)
+        for c, n in zip(term, a.shape, strict=True)
+    }
     return Aval(tuple(sizes[c] for c in right), result_dtype(*arrays))
 
 

@@ -115,7 +115,8 @@ def promote(*operands: Any) -> tuple:
     # Beside an array, a Python number is left to NumPy, which knows that uint8 < -1 is false.
     alone = all(own is None for own in dtypes)
     return tuple(
-        (dtype.type(operand) if alone else operand) if own is None
+        (dtype.type(operand) if alone else operand)
+        if own is None
         else operand.astype(dtype, copy=False)
         for operand, own in zip(operands, dtypes, strict=True)
     )
