@@ -121,5 +121,7 @@ def _plain_warnings(console: Console) -> Iterator[None]:
         console.warn(str(message))
 
     with warnings.catch_warnings():
+        # Python would be silent about the second of two alike, or stop at the first under -W error.
+        warnings.filterwarnings("always", "training goes on", RuntimeWarning)
         warnings.showwarning = show
         yield
