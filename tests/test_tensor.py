@@ -173,6 +173,15 @@ def test_arrays_from_tensors_cannot_be_written_to():
         np.asarray(leaf(A))
 
 
+def test_a_list_of_tensors_does_not_lose_their_history():
+    x = leaf([1.0, 2.0])
+    for door in (cr.sum, cr.tensor, np.array, lambda rows: x + rows):
+        with pytest.raises(GradientError, match=r"chainrule\.stack joins a list of tensors"):
+            door([x, x])
+    cr.stack([x, x]).sum().backward()
+    np.testing.assert_array_equal(x.grad.numpy(), [2.0, 2.0])
+
+
 def test_tensor_copies_what_it_is_made_of():
     array = A.copy()
     x = cr.tensor(array)

@@ -146,7 +146,8 @@ class Tensor(ArrayBox):
         if self.requires_grad:
             raise GradientError(
                 "this tensor takes part in a gradient, and NumPy would lose its history. "
-                "Use the function of that name in chainrule, or say so with .numpy()."
+                "Use the function of that name in chainrule (chainrule.stack joins a list of "
+                "tensors), or say so with .numpy()."
             )
         return np.array(self.numpy(), dtype=dtype, copy=copy)
 
