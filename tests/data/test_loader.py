@@ -84,5 +84,5 @@ def test_an_epoch_cannot_start_outside(start: int) -> None:
     loader = Loader(numbered(5), 2, key=rng.key(0))
     with pytest.raises(OptionError, match=f"cannot start at batch {start}; expected 0 to 3"):
         loader.epoch(0, start=start)
-    with pytest.raises(OptionError, match="0 or more"):
+    with pytest.raises(OptionError, match="fold_in needs a number from 0 to"):
         loader.epoch(-1)

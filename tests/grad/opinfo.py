@@ -1,7 +1,7 @@
 """How PyTorch's operator samples (`OpInfo`) are put to chainrule's functions.
 
 Each entry takes what the sample holds, arrays in place of tensors, and gives chainrule's result.
-A sample that uses an option that chainrule has not raises `NotOurs`.
+A sample that uses an option that chainrule has not raises `NotOursError`.
 """
 
 from collections.abc import Callable
@@ -12,7 +12,7 @@ import numpy as np
 import chainrule as cr
 
 
-class NotOurs(Exception):
+class NotOursError(Exception):
     """The sample uses something that chainrule does not offer."""
 
 
@@ -20,7 +20,7 @@ def only(options: dict, *known: str) -> None:
     """Refuse options beyond those that an adaptor passes on."""
     for name, value in options.items():
         if name not in known and value is not None and value is not False:
-            raise NotOurs(name)
+            raise NotOursError(name)
 
 
 def plain(function: Callable) -> Callable:
@@ -50,7 +50,7 @@ def reduced(function: Callable) -> Callable:
     def call(x: Any, dim: Any = None, keepdim: bool = False, **options: Any) -> Any:
         only(options)
         # To PyTorch an empty tuple means all axes.
-        axis = None if dim == () or dim == [] else dim
+        axis = dim or None if isinstance(dim, (tuple, list)) else dim
         return function(x, axis=axis, keepdims=keepdim)
 
     return call
@@ -66,10 +66,10 @@ def spread(function: Callable) -> Callable:
         ddof = options.get("correction")
         if ddof is None:
             ddof = 1 if options.get("unbiased", True) else 0
-        axis = None if dim in ((), []) else dim
+        axis = dim or None if isinstance(dim, (tuple, list)) else dim
         count = np.prod([cr.ops.sum(np.ones(x.shape), axis=axis).ravel()[:1]]) if x.size else 0
         if int(ddof) != ddof or ddof >= count:
-            raise NotOurs("correction")
+            raise NotOursError("correction")
         return function(x, axis=axis, keepdims=options.get("keepdim", False), ddof=int(ddof))
 
     return call
@@ -79,7 +79,7 @@ def along(function: Callable) -> Callable:
     def call(x: Any, dim: int, **options: Any) -> Any:
         only(options)
         if x.ndim == 0:
-            raise NotOurs("an axis of a 0-d array")
+            raise NotOursError("an axis of a 0-d array")
         return function(x, axis=dim)
 
     return call
@@ -102,7 +102,7 @@ def clamped(x: Any, low: Any = None, high: Any = None, **options: Any) -> Any:
     low = -np.inf if low is None else low
     high = np.inf if high is None else high
     if np.any(np.greater(low, high)):
-        raise NotOurs("bounds in the wrong order")
+        raise NotOursError("bounds in the wrong order")
     return cr.clip(x, low, high)
 
 
@@ -114,7 +114,7 @@ def joined(function: Callable) -> Callable:
     def call(arrays: Any, dim: int = 0, **options: Any) -> Any:
         only(options)
         if {a.ndim for a in arrays} != {arrays[0].ndim}:
-            raise NotOurs("an empty array among others")
+            raise NotOursError("an empty array among others")
         return function(arrays, dim)
 
     return call
@@ -122,46 +122,46 @@ def joined(function: Callable) -> Callable:
 
 def multiplied(x: Any, y: Any) -> Any:
     if 0 in (x.ndim, y.ndim):
-        raise NotOurs("a number in a matrix product")
+        raise NotOursError("a number in a matrix product")
     return cr.matmul(x, y)
 
 
 def cross_entropy(logits: Any, target: Any, **options: Any) -> Any:
     only(options, "reduction")
     if logits.ndim != 2 or target.dtype.kind == "f" or 0 in logits.shape:
-        raise NotOurs("classes on another axis")
+        raise NotOursError("classes on another axis")
     return cr.nn.cross_entropy(logits, target, **options)
 
 
 def mean_square(x: Any, y: Any, **options: Any) -> Any:
     only(options, "reduction")
     if x.shape != y.shape or x.size == 0:
-        raise NotOurs("broadcasting")
+        raise NotOursError("broadcasting")
     return cr.nn.mse(x, y, **options)
 
 
 def diagonal(x: Any, *rest: Any, **options: Any) -> Any:
     only(options)
     if rest or x.ndim != 2 or x.shape[0] != x.shape[1]:
-        raise NotOurs("an offset, or a matrix that is not square")
+        raise NotOursError("an offset, or a matrix that is not square")
     return cr.diagonal(x)
 
 
 def squeezed(x: Any, axis: Any = None) -> Any:
     axes = (axis,) if isinstance(axis, int) else axis or ()
     if any(x.ndim and x.shape[i] != 1 for i in axes):
-        raise NotOurs("squeezing an axis longer than 1, which PyTorch passes over")
+        raise NotOursError("squeezing an axis longer than 1, which PyTorch passes over")
     return cr.squeeze(x, axis)
 
 
 def summed_products(arrays: Any, subscripts: str) -> Any:
     if "." in subscripts:
-        raise NotOurs("einsum with '...'")
+        raise NotOursError("einsum with '...'")
     return cr.einsum(subscripts, *arrays)
 
 
 def repeated(x: Any, *times: Any) -> Any:
-    raise NotOurs("several axes")
+    raise NotOursError("several axes")
 
 
 UNARY = {
@@ -203,7 +203,7 @@ BINARY = {
 
 
 def _not_vectors() -> Any:
-    raise NotOurs("inner products of matrices")
+    raise NotOursError("inner products of matrices")
 
 
 ADAPTORS: dict[str, Callable] = {
@@ -272,8 +272,6 @@ ADAPTORS: dict[str, Callable] = {
 
 def _along(function: Callable, x: Any, ids: Any, axis: Any) -> Any:
     same = axis is not None and np.ndim(ids) == x.ndim > 0 and np.size(ids)
-    if not same or any(
-        ids.shape[i] != x.shape[i] for i in range(x.ndim) if i != axis % x.ndim
-    ):
-        raise NotOurs("ids of another extent")
+    if not same or any(ids.shape[i] != x.shape[i] for i in range(x.ndim) if i != axis % x.ndim):
+        raise NotOursError("ids of another extent")
     return function(x, ids, axis)

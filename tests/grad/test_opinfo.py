@@ -1,4 +1,4 @@
-"""PyTorch's own operator samples: forward and vector-Jacobian product of every op that both have."""
+"""PyTorch's own operator samples: forward and vector-Jacobian product of every shared op."""
 
 import contextlib
 import warnings
@@ -8,7 +8,7 @@ import pytest
 
 import chainrule as cr
 from chainrule.errors import ShapeError
-from tests.grad.opinfo import ADAPTORS, NotOurs
+from tests.grad.opinfo import ADAPTORS, NotOursError
 
 pytestmark = pytest.mark.slow
 TOLERANCE = 1e-10
@@ -21,7 +21,7 @@ def to_numpy(torch, value):
     if isinstance(value, (list, tuple)):
         return type(value)(to_numpy(torch, item) for item in value)
     if isinstance(value, torch.dtype):
-        raise NotOurs("a result dtype")
+        raise NotOursError("a result dtype")
     return value
 
 
@@ -110,7 +110,7 @@ def test_opinfo_samples(torch, record_property):
             for sample in info.sample_inputs("cpu", torch.float64, requires_grad=False):
                 try:
                     compare(torch, info, sample)
-                except NotOurs as reason:
+                except NotOursError as reason:
                     left_out[str(reason)] = left_out.get(str(reason), 0) + 1
                     continue
                 except ShapeError as error:

@@ -164,7 +164,11 @@ def _evaluate(parser: argparse.ArgumentParser) -> None:
 def _certify(parser: argparse.ArgumentParser) -> None:
     _folder(parser)
     parser.add_argument(
-        "--samples", metavar="N", type=positive_count, default=8, help="of the test part; default: 8"
+        "--samples",
+        metavar="N",
+        type=positive_count,
+        default=8,
+        help="of the test part; default: 8",
     )
     parser.add_argument(
         "--entries",

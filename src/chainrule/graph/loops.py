@@ -187,7 +187,7 @@ def scan(
     rows, row_structure = tree.flatten(xs)
     rows = [operand(row) for row in rows]
     count = _scan_length(rows, length)
-    state, state_structure = tree.flatten(init)
+    state, _ = tree.flatten(init)
     if not is_traced([*rows, *state]):
         eager = _scan_eagerly(step, init, rows, row_structure, _order(count, reverse))
         if eager is not None:

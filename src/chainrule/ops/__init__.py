@@ -108,11 +108,8 @@ from chainrule.ops.reduce import (
     argsort,
     cumprod,
     cumsum,
-    log_softmax,
-    logsumexp,
     mean,
     norm,
-    softmax,
     sort,
     std,
     var,
@@ -130,6 +127,7 @@ from chainrule.ops.shape import (
     reshape,
     transpose,
 )
+from chainrule.ops.softmax import log_softmax, logsumexp, softmax
 from chainrule.ops.trigonometry import (
     arccos,
     arccosh,

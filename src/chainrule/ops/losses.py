@@ -10,7 +10,8 @@ from chainrule.errors import DataError, DtypeError, OptionError, ShapeError, unk
 from chainrule.ops.arithmetic import binary, like
 from chainrule.ops.elementwise import REAL, sigmoid
 from chainrule.ops.promotion import as_floating
-from chainrule.ops.reduce import reduce_sum, softmax
+from chainrule.ops.reduce import reduce_sum
+from chainrule.ops.softmax import softmax
 from chainrule.ops.table import Ids, defop, dtype_of, sample, shape_of
 
 REDUCTIONS = ("mean", "sum", "none")
