@@ -10,6 +10,7 @@ from typing import Any
 from chainrule.errors import OptionError, unknown
 from chainrule.graph.draw.build import picture_of
 from chainrule.graph.draw.collapse import collapse
+from chainrule.graph.draw.cut import cut_long_wires
 from chainrule.graph.draw.layout import lay_out
 from chainrule.graph.draw.markup import as_dot, as_mermaid
 from chainrule.graph.draw.measure import Sizes
@@ -60,7 +61,7 @@ class Drawable:
                 "program."
             )
         sizes = Sizes(direction == "down")
-        text = as_svg(lay_out(picture, sizes), sizes)
+        text = as_svg(lay_out(cut_long_wires(picture), sizes), sizes)
         if path is not None:
             _write_whole(path, text)
         return text

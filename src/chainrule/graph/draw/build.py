@@ -55,14 +55,16 @@ class _Builder:
             for key, value in node.params.items()
             if isinstance(value, type(self.graph))
         ]
-        label = _call_label(node)
+        label, name = _call_label(node), self.names[node]
+        outs = tuple(map(repr, node.aval if isinstance(node.aval, tuple) else (node.aval,)))
         self.item[node] = Item(
             "op",
             (label,) if not settings or bodies else (label, settings),
             group,
             phase=self.spots[node].phase,
             tip=self._tip(node),
-            outs=tuple(map(repr, node.aval if isinstance(node.aval, tuple) else (node.aval,))),
+            outs=outs,
+            names=tuple(f"{name}[{i}]" for i in range(len(outs))) if len(outs) > 1 else (name,),
             inside=tuple(bodies),
             any_order=node.op is not None and node.op.commutative,
         )
@@ -109,6 +111,7 @@ class _Builder:
                 phase=next((g.phase for g in group.line_up if g.phase), ""),
                 tip=f"{kind} {self.names[node]}\n{node.aval}",
                 outs=(aval_text(node.aval),),
+                names=(self.names[node],),
             )
         return self.copies[key]
 

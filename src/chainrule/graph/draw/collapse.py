@@ -31,6 +31,7 @@ def collapse(picture: Picture) -> Picture:
         if source is not wire.source:
             out = len(source.outs)
             source.outs = (*source.outs, wire.source.outs[wire.out])
+            source.names = (*source.names, wire.source.names[wire.out])
         wires.append(Wire(source, out, targets))
     return Picture(picture.title, picture.root, wires)
 

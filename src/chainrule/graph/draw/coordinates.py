@@ -17,7 +17,9 @@ from chainrule.graph.draw.layered import Edge, Vertex
 _GAPS = (22.0, 17.0, 13.0)
 """The room between neighbours in a layer, by how many of them are bends or ports."""
 
-_ROUNDS = 10
+_ROUNDS, _ROUNDS_IF_LARGE = 10, 4
+_LARGE = 4000
+"""So many vertices and bends make a drawing large."""
 _WEIGHTS = (4.0, 1.0, 4.0)
 """The pull of an edge, by how many of its ends are bends or ports."""
 _REST = 0.05
@@ -31,14 +33,15 @@ def place_across(layers: list[list[Vertex]]) -> None:
     distances = [[_distance(a, b) for a, b in pairwise(layer)] for layer in layers]
     for layer, apart in zip(layers, distances, strict=True):
         _spread(layer, apart, [(0.0, 1.0)] * len(layer))
-    for turn in range(_ROUNDS):
-        last = turn == _ROUNDS - 1
+    rounds = _ROUNDS if sum(map(len, layers)) < _LARGE else _ROUNDS_IF_LARGE
+    for turn in range(rounds):
+        last = turn == rounds - 1
         for layer, apart in zip(layers[1:], distances[1:], strict=True):
             _spread(layer, apart, [_pull(v, True, last) for v in layer])
         for layer, apart in zip(layers[-2::-1], distances[-2::-1], strict=True):
             _spread(layer, apart, [_pull(v, last, True) for v in layer])
     beside = _neighbours(layers)
-    for _ in range(_ROUNDS):
+    for _ in range(_ROUNDS_IF_LARGE):
         for bend in beside:
             if not bend.above[0].source.bend:
                 _straighten(bend, beside)

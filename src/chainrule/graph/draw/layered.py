@@ -16,6 +16,9 @@ _SWEEPS = 12
 _LARGE = 4000
 """Layers with so many edges in all are ordered by fewer sweeps, and without exchanges."""
 
+_ROWS = 4
+"""A wide layer becomes no more rows than this, for the wires between rows need room too."""
+
 FIRST, LAST = -1, 1
 
 
@@ -72,7 +75,7 @@ class Net:
 def assign_ranks(vertices: Sequence[Vertex], nets: Sequence[Net], widest: float) -> None:
     """Give each vertex a layer: below all that it needs, and close to it or to what needs it.
 
-    A layer is no wider than `widest`, or has one vertex; the others move on to the next.
+    What makes a layer wider than `widest` moves on to the next, into a few rows.
     """
     needs: dict[Vertex, set[Vertex]] = {vertex: set() for vertex in vertices}
     given: dict[Vertex, list[Net]] = {vertex: [] for vertex in vertices}
@@ -91,13 +94,20 @@ def assign_ranks(vertices: Sequence[Vertex], nets: Sequence[Net], widest: float)
         if vertex.pinned == LAST:
             vertex.rank = last
     for vertex in reversed(order):
-        targets = [target.rank for net in given[vertex] for target, _ in net.targets]
-        if targets and not vertex.is_port and len(needs[vertex]) < len(given[vertex]):
-            vertex.rank = min(targets) - 1
+        targets = [target for net in given[vertex] for target, _ in net.targets]
+        gain = len(given[vertex]) - len(needs[vertex])
+        # With as many wires in as out, it stands with what uses it, unless that is outside.
+        close = gain > 0 or (gain == 0 and any(not target.is_port for target in targets))
+        if targets and close and not vertex.is_port:
+            vertex.rank = min(target.rank for target in targets) - 1
 
 
 def _narrow(order: list[Vertex], needs: dict[Vertex, set[Vertex]], widest: float) -> None:
     """Move what does not fit into a layer to the next, and all that needs it further down."""
+    natural: dict[int, float] = {}
+    for vertex in order:
+        natural[vertex.rank] = natural.get(vertex.rank, 0.0) + vertex.width
+    widest = max([widest, *(width / _ROWS for width in natural.values())])
     room: dict[int, float] = {}
     for vertex in order:
         if vertex.is_port:

@@ -109,7 +109,7 @@ def lay_out(picture: Picture, sizes: Sizes) -> Layout:
             layout.inside[item] = [lay_out(inner, sizes) for inner in item.inside]
     plan = _Plan(picture, sizes, layout.inside)
     boxes, fewest = plan.arrange()
-    for entering in _ROUNDS:
+    for entering in _ROUNDS if len(boxes) > 1 else ():
         plan.take_hints(entering)
         again, crossings = plan.arrange()
         if crossings < fewest:

@@ -49,9 +49,10 @@ class Group:
 class Item:
     """A symbol: an op, an input, a parameter, a constant, an output, or a module drawn as one.
 
-    The first of `lines` is its name. `outs` are the captions (shape and dtype) of the values that
-    leave it. `inside` are the pictures of graphs that the op runs, such as the body of a scan.
-    `any_order` says that its arguments may be exchanged.
+    The first of `lines` says what it is. `outs` are the captions (shape and dtype) of the values
+    that leave it, `names` their names in the printed graph. `inside` are the pictures of graphs
+    that the op runs, such as the body of a scan. `any_order` says that its arguments may be
+    exchanged.
     """
 
     kind: str
@@ -60,6 +61,7 @@ class Item:
     phase: str = ""
     tip: str = ""
     outs: tuple[str, ...] = ()
+    names: tuple[str, ...] = ()
     inside: tuple["Picture", ...] = ()
     any_order: bool = False
 
@@ -94,5 +96,6 @@ KINDS = {
     "parameter": "parameter or state",
     "constant": "constant",
     "output": "output",
+    "reference": "value from elsewhere",
 }
 """Every kind of item, with the words for it in the legend."""

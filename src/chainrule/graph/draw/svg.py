@@ -44,6 +44,7 @@ _STYLE = """
 .cr .input { fill: var(--input); stroke: var(--line); }
 .cr .parameter { fill: var(--parameter); stroke: var(--parameter-line); }
 .cr .constant { fill: var(--constant); stroke: var(--constant-line); stroke-dasharray: 3 2; }
+.cr .reference { fill: none; stroke: var(--hue); stroke-dasharray: 2 2; }
 .cr .output { fill: var(--output); stroke: var(--output); }
 .cr .on-output { fill: var(--output-text); }
 """
