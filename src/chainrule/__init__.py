@@ -25,6 +25,10 @@ if TYPE_CHECKING:
     from chainrule import data, doctor, errors, graph, models, nn, optim, random, train, tree
     from chainrule.doctor import certify
     from chainrule.grad import (
+        check_custom,
+        checkpoint,
+        custom_jvp,
+        custom_vjp,
         derive,
         hessian,
         hvp,
@@ -50,6 +54,7 @@ _MODULES = (
 _LATE = MappingProxyType(
     {
         **dict.fromkeys(("cond", "interpret", "optimize", "scan", "trace", "while_loop"), "graph"),
+        **dict.fromkeys(("check_custom", "checkpoint", "custom_jvp", "custom_vjp"), "grad"),
         **dict.fromkeys(("derive", "symbolic_gradient", "variable", "variables"), "grad"),
         **dict.fromkeys(("hessian", "hvp", "jacfwd", "jacobian", "jacrev", "vmap"), "grad"),
         **dict.fromkeys(("numeric_gradient", "numeric_jvp", "step_curve"), "grad"),

@@ -12,6 +12,8 @@ from chainrule.grad.reverse import grad, value_and_grad, vjp
 
 if TYPE_CHECKING:
     from chainrule.grad.batching import vmap
+    from chainrule.grad.checkpointing import checkpoint
+    from chainrule.grad.custom import check_custom, custom_jvp, custom_vjp
     from chainrule.grad.expression import Expr, variable, variables
     from chainrule.grad.jacobians import hessian, hvp, jacfwd, jacobian, jacrev
     from chainrule.grad.numeric import numeric_gradient, numeric_jvp, random_direction, step_curve
@@ -20,6 +22,8 @@ if TYPE_CHECKING:
 _LATE = MappingProxyType(
     {
         "vmap": "batching",
+        "checkpoint": "checkpointing",
+        **dict.fromkeys(("check_custom", "custom_jvp", "custom_vjp"), "custom"),
         **dict.fromkeys(("Expr", "variable", "variables"), "expression"),
         **dict.fromkeys(("hessian", "hvp", "jacfwd", "jacobian", "jacrev"), "jacobians"),
         **dict.fromkeys(
