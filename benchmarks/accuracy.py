@@ -1,8 +1,12 @@
 """Train nets of three sizes on MNIST, and hold their test accuracy to what is expected of them.
 
-Usage: python benchmarks/accuracy.py
+Usage: python benchmarks/accuracy.py [--slack 0.004]
+
+The last bits of a matrix product differ from processor to processor, and with them the end of a run:
+slack is how far below its mark an accuracy may stay before the exit status says so.
 """
 
+import argparse
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -32,6 +36,9 @@ CASES = (
 
 
 def main() -> None:
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--slack", type=float, default=0.0)
+    slack = parser.parse_args().slack
     train, test = cr.data.mnist()
     failed = False
     for case in CASES:
@@ -53,7 +60,7 @@ def main() -> None:
         seconds = (time.perf_counter() - start) / len(found)
         mean, least = sum(found) / len(found), min(found)
         good = mean >= case.mean and least >= case.least
-        failed = failed or not good
+        failed = failed or mean < case.mean - slack or least < case.least - slack
         sizes = "-".join(map(str, (784, *case.hidden, 10)))
         print(
             f"{sizes} {case.activation}, {type(case.optimizer).__name__} {case.optimizer.lr:g}, "
