@@ -2,7 +2,7 @@
 
 Usage: python benchmarks/accuracy.py [--slack 0.004]
 
-The last bits of a matrix product differ from processor to processor, and with them the end of a run:
+The last bits of a matrix product differ from processor to processor, and with them a whole run:
 slack is how far below its mark an accuracy may stay before the exit status says so.
 """
 
