@@ -5,7 +5,7 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,7 +14,7 @@ import pytest
 
 from chainrule.cli import main
 
-ENVIRONMENT = {**os.environ, "OPENBLAS_NUM_THREADS": "1", "PYTHONUNBUFFERED": "1"}
+ENVIRONMENT = {**os.environ, "OPENBLAS_NUM_THREADS": "1"}
 
 
 @dataclass(frozen=True)
@@ -41,13 +41,14 @@ def call(capfd: pytest.CaptureFixture[str]) -> Callable[..., Result]:
     def run(*arguments: object) -> Result:
         capfd.readouterr()
         status = main([str(argument) for argument in arguments])
-        return Result(status, *capfd.readouterr())
+        written = capfd.readouterr()
+        return Result(status, str(written.out), str(written.err))
 
     return run
 
 
 @pytest.fixture
-def start() -> Callable[..., subprocess.Popen]:
+def start() -> Iterator[Callable[..., subprocess.Popen]]:
     """Starts the program as a process that hears Ctrl-C."""
     started: list[subprocess.Popen] = []
 

@@ -93,3 +93,19 @@ def test_interrupted_outside_of_training(number, status, start, tmp_path) -> Non
     os.close(writer)
     assert process.returncode == status
     assert error == "chainrule: error: interrupted\n"
+
+
+def test_a_second_ctrl_c_says_what_is_kept(call, tmp_path, monkeypatch) -> None:
+    fit = cr.fit
+
+    def cut_short(*arguments, **options):
+        fit(*arguments, **options)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(cr, "fit", cut_short, raising=False)
+    folder = tmp_path / "run"
+    result = call("train", "moons", "--epochs", 1, "--out", folder, "--quiet")
+    assert (result.status, result.out) == (130, "")
+    message = f"interrupted after step 8; go on with: chainrule resume {folder}"
+    assert result.error == f"chainrule: error: {message}\n"
+    assert call("train", "moons", "--epochs", 1).error.endswith("chainrule: error: interrupted\n")

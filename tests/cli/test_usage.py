@@ -9,7 +9,7 @@ import pytest
 
 import chainrule as cr
 
-COMMANDS = ("train", "resume", "evaluate", "predict", "summary", "datasets", "models")
+COMMANDS = ("train", "resume", "evaluate", "predict", "summary", "certify", "datasets", "models")
 
 
 def test_help_lists_every_command(call: Callable) -> None:
@@ -71,6 +71,7 @@ def test_help_loads_no_part_that_it_does_not_need() -> None:
         ("", "a command is needed: train, resume"),
         ("trian mnist", "unknown command 'trian'. Did you mean 'train'?"),
         ("mnist", "unknown command 'mnist'. Known: train"),
+        ("--versoin", "unknown option --versoin. Did you mean '--version'?"),
         ("train", "the following arguments are required: DATASET"),
         ("train mnist --epoch 3", "unknown option --epoch. Did you mean '--epochs'?"),
         ("train mnist --batchsize=3", "unknown option --batchsize=3. Did you mean '--batch-size'?"),

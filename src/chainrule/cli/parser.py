@@ -5,6 +5,7 @@ import math
 from collections.abc import Sequence
 from typing import NoReturn
 
+import chainrule as cr
 from chainrule.errors import suggestion, unknown
 
 _EPILOG = """\
@@ -29,14 +30,14 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
         SystemExit: with 2 for what cannot be understood, with 0 after --help and --version.
     """
     parser, commands = _build()
-    if not arguments:
-        parser.error(f"a command is needed: {', '.join(commands)}")
-    first = arguments[0]
+    first = arguments[0] if arguments else "-"
     if not first.startswith("-") and first not in commands:
         parser.error(str(unknown("command", first, commands)))
     options, rest = parser.parse_known_args(arguments)
     if rest:
-        _refuse(commands[options.command], rest)
+        _refuse(commands.get(options.command, parser), rest)
+    if options.command is None:
+        parser.error(f"a command is needed: {', '.join(commands)}")
     return options
 
 
@@ -56,7 +57,7 @@ def _build() -> tuple[argparse.ArgumentParser, dict[str, argparse.ArgumentParser
         epilog=_EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("--version", action="store_true", help="show the version and exit")
+    parser.add_argument("--version", action="version", version=f"%(prog)s {cr.__version__}")
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", title="commands")
     common = argparse.ArgumentParser(add_help=False)
     common.add_argument("--json", action="store_true", help="print one JSON document")

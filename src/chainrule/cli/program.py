@@ -3,11 +3,13 @@
 import contextlib
 import io
 import os
+import shlex
 import signal
 import sys
 import threading
 import traceback
 import warnings
+from argparse import Namespace
 from collections.abc import Iterator, Sequence
 from types import FrameType, MappingProxyType
 from typing import Any
@@ -35,7 +37,7 @@ _COMMANDS = MappingProxyType(
 )
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
+def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line, and give the exit status.
 
     >>> main(["--version"])
@@ -47,41 +49,56 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
     try:
-        status = _run(sys.argv[1:] if arguments is None else arguments)
-        sys.stdout.flush()
-    except BrokenPipeError:
-        # As with `| head`. Python would complain when it flushes once more at its end.
-        with contextlib.suppress(OSError, ValueError):
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return PIPE_CLOSED
-    return status
-
-
-def _run(arguments: Sequence[str]) -> int:
-    try:
-        options = parser.parse(["--version"] if "--version" in arguments[:1] else arguments)
+        options = parser.parse(sys.argv[1:] if argv is None else argv)
     except SystemExit as end:
         return int(end.code or 0)
-    if options.version:
-        sys.stdout.write(f"chainrule {cr.__version__}\n")
-        return 0
     environment = Environment.read()
     quiet = getattr(options, "quiet", False)
     console = Console(environment, as_json=options.json, quiet=quiet)
     with _terminable() as signals, _plain_warnings(console):
-        try:
-            status = _COMMANDS[options.command](options, console, environment)
-        except KeyboardInterrupt:
-            console.error("interrupted")
-            status = INTERRUPTED
-        except BrokenPipeError:
-            raise
-        except (ChainruleError, OSError, MemoryError) as error:
-            if options.debug:
-                traceback.print_exc()
-            console.error(_words(error))
-            status = MISUSED if isinstance(error, OptionError) else FAILED
+        status = _run(options, console, environment)
     return TERMINATED if status == INTERRUPTED and signals else status
+
+
+def _run(options: Namespace, console: Console, environment: Environment) -> int:
+    try:
+        status = _COMMANDS[options.command](options, console, environment)
+        sys.stdout.flush()
+    except KeyboardInterrupt:
+        console.error(f"interrupted{_how_to_go_on(options)}")
+        return INTERRUPTED
+    except BrokenPipeError:
+        # As with `| head`.
+        _drop_output()
+        return PIPE_CLOSED
+    except (ChainruleError, OSError, MemoryError) as error:
+        if options.debug:
+            traceback.print_exc()
+        console.error(_words(error))
+        try:
+            sys.stdout.flush()
+        except OSError:
+            _drop_output()
+        return MISUSED if isinstance(error, OptionError) else FAILED
+    return status
+
+
+def _drop_output() -> None:
+    """Send what is left to print nowhere; Python would try again at its end, and complain."""
+    with contextlib.suppress(OSError, ValueError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def _how_to_go_on(options: Namespace) -> str:
+    """What to type to go on with a run that a second Ctrl-C cut short."""
+    folder = getattr(options, "out" if options.command == "train" else "folder", None)
+    if folder is None or options.command not in ("train", "resume"):
+        return ""
+    try:
+        run = cr.load_run(folder)
+    except ChainruleError:
+        return ""
+    return f" after step {run.step}; go on with: chainrule resume {shlex.quote(folder)}"
 
 
 def _words(error: BaseException) -> str:
