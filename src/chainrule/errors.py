@@ -7,8 +7,12 @@ programmer would catch.
 
 import difflib
 import importlib
+import os
+import sys
 from collections.abc import Iterable
-from types import ModuleType
+from types import FrameType, ModuleType
+
+_PACKAGE = os.path.dirname(os.path.abspath(__file__)) + os.sep
 
 
 class ChainruleError(Exception):
@@ -88,3 +92,13 @@ def import_extra(module: str, *, extra: str, purpose: str) -> ModuleType:
             f"{purpose} needs {package}, which is not installed. "
             f"Install it with: pip install 'chainrule[{extra}]'"
         ) from error
+
+
+def user_line() -> str:
+    """The line outside the package that led here, as `script.py:12`, for messages."""
+    frame: FrameType | None = sys._getframe(1)
+    while frame is not None and frame.f_code.co_filename.startswith(_PACKAGE):
+        frame = frame.f_back
+    if frame is None:
+        return "an unknown line"
+    return f"{os.path.basename(frame.f_code.co_filename)}:{frame.f_lineno}"
