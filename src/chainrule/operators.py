@@ -8,7 +8,7 @@ import numpy as np
 
 from chainrule import ops, tree
 from chainrule.aval import aval_of
-from chainrule.errors import DtypeError, GradientError
+from chainrule.errors import DtypeError, GradientError, user_line
 from chainrule.ops.table import Box
 
 
@@ -127,6 +127,17 @@ class ArrayBox(Box):
 
     def __getitem__(self, key: Any) -> Any:
         return ops.getitem(self, key)
+
+    def __setitem__(self, key: Any, value: Any) -> None:
+        raise GradientError(
+            f"{user_line()} assigns into {self._told()}. It does not change in place, for its old "
+            "value may be part of a derivative. Write x = chainrule.index_set(x, key, value), or "
+            "index_add to add."
+        )
+
+    def _told(self) -> str:
+        """What this is, in an error message."""
+        return f"a value ({self.aval}) that is being differentiated"
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
         raise GradientError(

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from chainrule.aval import Aval, as_operand, aval_of
-from chainrule.errors import DtypeError, GradientError, ShapeError
+from chainrule.errors import DtypeError, GradientError, ShapeError, user_line
 from chainrule.notebook import array_html
 from chainrule.operators import ArrayBox
 from chainrule.ops.elementwise import cast
@@ -26,7 +26,7 @@ class Tensor(ArrayBox):
     level inside nested transformations); `grad` is filled by `backward`.
     """
 
-    __slots__ = ("data", "level", "requires_grad", "grad", "op", "args", "values", "params")
+    __slots__ = ("data", "level", "requires_grad", "grad", "op", "args", "values", "params", "line")
 
     def __init__(self, data: Any, level: int = 0, requires_grad: bool = False):
         self.data = data
@@ -37,6 +37,7 @@ class Tensor(ArrayBox):
         self.args: tuple = ()
         self.values: list = []
         self.params: dict = {}
+        self.line: str | None = None
 
     @property
     def aval(self) -> Aval:
@@ -51,12 +52,13 @@ class Tensor(ArrayBox):
         return self.data.dtype
 
     def interpret(self, op: Op, args: tuple, params: dict) -> Any:
-        level, tracked, plain = self.level, False, True
+        level, tracked, plain, lined = self.level, False, True, False
         values: list = []
         for arg in args:
             if isinstance(arg, Box):
                 if isinstance(arg, Tensor) and arg.level == level:
                     tracked = tracked or arg.requires_grad
+                    lined = lined or arg.line is not None
                     value = arg.data
                     plain = plain and not isinstance(value, Box)
                     values.append(value)
@@ -71,6 +73,8 @@ class Tensor(ArrayBox):
             out.args = args
             out.values = values
             out.params = params
+        if lined:
+            out.line = user_line()
         return _projections(out) if op.several else out
 
     def backward(self, gradient: Any = None, *, create_graph: bool = False) -> None:
@@ -151,10 +155,14 @@ class Tensor(ArrayBox):
             )
         return np.array(self.numpy(), dtype=dtype, copy=copy)
 
-    def __setitem__(self, key: Any, value: Any) -> None:
-        raise GradientError(
-            "a tensor does not change in place, for its old value may be part of a gradient. "
-            "Write x = chainrule.index_set(x, key, value), or index_add to add."
+    def _told(self) -> str:
+        parts = ", ".join(repr(aval_of(value)) for value in self.values)
+        made = f" made by {self.op.name}({parts})" if self.op else ""
+        if self.line is not None:
+            return f"a tensor ({self.aval}){made or ' made'} in {self.line}"
+        return (
+            f"a tensor ({self.aval}){made} (make the first tensor with chainrule.tensor(..., "
+            "lines=True) to be told in which line)"
         )
 
     def __format__(self, spec: str) -> str:
@@ -193,8 +201,13 @@ def _concrete(value: Any) -> Any:
     return value
 
 
-def tensor(data: Any, dtype: Any = None, requires_grad: bool = False) -> Tensor:
+def tensor(
+    data: Any, dtype: Any = None, requires_grad: bool = False, *, lines: bool = False
+) -> Tensor:
     """Make a tensor from numbers: a scalar, nested lists, an array or another tensor (copied).
+
+    With `lines`, it and all that is computed from it remember the line of your program that made
+    them, for error messages; each op then takes about 1 us longer.
 
     dtype: Python floats and lists of them become float32; arrays keep theirs.
 
@@ -210,7 +223,10 @@ def tensor(data: Any, dtype: Any = None, requires_grad: bool = False) -> Tensor:
     array = np.array(value, dtype=None if dtype is None else as_dtype(dtype))
     if requires_grad:
         check_differentiable(array, "requires_grad=True")
-    return Tensor(array, requires_grad=requires_grad)
+    made = Tensor(array, requires_grad=requires_grad)
+    if lines:
+        made.line = user_line()
+    return made
 
 
 def check_differentiable(value: Any, what: str) -> None:
@@ -228,6 +244,7 @@ def _projections(whole: Tensor) -> tuple:
     parts = []
     for index, data in enumerate(whole.data):
         part = Tensor(data, whole.level)
+        part.line = whole.line
         if whole.requires_grad and data.dtype.kind in "fc":
             part.requires_grad = True
             part.op, part.args, part.params = PROJECT, (whole,), {"index": index}

@@ -254,10 +254,8 @@ class Expr(ArrayBox):
 
     __bool__ = __float__ = __int__ = __index__ = __array__ = item = numpy = _refuse
 
-    def __setitem__(self, key: Any, value: Any) -> None:
-        raise GradientError(
-            "an expression does not change in place. Write x = chainrule.index_set(x, key, value)."
-        )
+    def _told(self) -> str:
+        return f"an expression ({self.aval})"
 
     def __str__(self) -> str:
         return to_text(in_order([self]))
