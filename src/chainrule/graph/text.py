@@ -43,6 +43,8 @@ def options(node: Node) -> list[str]:
 
 
 def _option_text(value: Any) -> str:
+    if hasattr(value, "nodes"):  # a graph, which is shown or drawn by itself
+        return value.name
     return str(np.dtype(value)) if isinstance(value, (np.dtype, type)) else repr(value)
 
 

@@ -1,6 +1,7 @@
 """Tracing: run a function once on values without numbers, and keep what it did as a graph."""
 
 import functools
+import inspect
 import os
 import sys
 from collections.abc import Callable
@@ -115,6 +116,8 @@ def _place() -> Place:
         code = frame.f_code
         if code is leaf_cotangents.__code__:
             forward = bottom(frame.f_locals.get("tensor"))
+            if isinstance(forward, tuple):
+                forward = bottom(forward[0])
             if isinstance(forward, Traced):
                 return forward.node.place._replace(backward=True)
         if not line and not code.co_filename.startswith(_PACKAGE):
@@ -206,11 +209,19 @@ def _lift_boxes(graph: Graph) -> tuple[Graph, list]:
 
 def _input_names(function: Callable, args: tuple) -> list[str]:
     """Names for the leaves: the parameter's own, with the path inside its tree."""
-    code = getattr(function, "__code__", None)
-    given = code.co_varnames[: code.co_argcount] if code else ()
-    if code is None or len(given) < len(args):
-        given = tuple(f"x{i}" for i in range(len(args))) if len(args) > 1 else ("x",)
+    given = _positional(function)
+    if len(given) < len(args):
+        given = [f"x{i}" for i in range(len(args))] if len(args) > 1 else ["x"]
     names: list[str] = []
     for name, arg in zip(given, args, strict=False):
         names += [f"{name}{path}" for path in leaf_paths(arg)]
     return names
+
+
+def _positional(function: Callable) -> list[str]:
+    """The names of the parameters that take positional arguments; none where that is unknown."""
+    try:
+        parameters = inspect.signature(function).parameters.values()
+    except (TypeError, ValueError):
+        return []
+    return [p.name for p in parameters if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)]

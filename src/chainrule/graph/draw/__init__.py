@@ -52,7 +52,7 @@ class Drawable:
             OptionError: unknown direction or detail, or more than 3,000 symbols.
         """
         picture = _picture(self, direction, detail)
-        symbols = _count(picture)
+        symbols = sum(1 for _ in picture.everything())
         if symbols > _MOST_ITEMS:
             other = "" if detail == "modules" else 'draw modules only with detail="modules", '
             raise OptionError(
@@ -103,7 +103,8 @@ class Drawable:
     def _repr_html_(self) -> str:
         """The drawing in a notebook; of a large graph its modules, or the beginning of its text."""
         for detail in _DETAILS:
-            if _count(_picture(self, "down", detail)) <= _MOST_IN_NOTEBOOK:
+            symbols = _picture(self, "down", detail).everything()
+            if sum(1 for _ in symbols) <= _MOST_IN_NOTEBOOK:
                 return f'<div style="overflow:auto">{self.svg(detail=detail)}</div>'
         lines = self.show().splitlines()
         if len(lines) > _MOST_LINES:
@@ -123,12 +124,6 @@ def _picture(graph: Any, direction: str, detail: str) -> Picture:
         raise unknown("detail", detail, _DETAILS)
     picture = picture_of(graph)
     return collapse(picture) if detail == "modules" else picture
-
-
-def _count(picture: Picture) -> int:
-    """How many symbols a picture has, those of the graphs inside it too."""
-    items = picture.items()
-    return len(items) + sum(_count(part) for item in items for part in item.inside)
 
 
 def _write_whole(path: StrPath, text: str) -> None:

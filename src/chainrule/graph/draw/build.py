@@ -4,7 +4,16 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from typing import Any
 
-from chainrule.graph.draw.phases import BACKWARD, FORWARD, UPDATE, Spot, spots
+import numpy as np
+
+from chainrule.graph.draw.phases import (
+    BACKWARD,
+    FORWARD,
+    UPDATE,
+    Spot,
+    spots,
+    updates_something,
+)
 from chainrule.graph.draw.picture import Group, Item, Picture, Wire
 from chainrule.graph.node import Node
 from chainrule.graph.text import aval_text, call_text, constant_text, options
@@ -34,6 +43,10 @@ class _Builder:
 
     def picture(self) -> Picture:
         _nest(self.calls, self.spots, self.root, self._draw_call)
+        if not updates_something(self.calls, self.spots):
+            for group in self.root.children:
+                if isinstance(group, Group) and group.phase == UPDATE:
+                    group.title = "after the gradient"
         homes = self._homes()
         for node in self.calls:
             target = self.item[node]
@@ -106,7 +119,7 @@ class _Builder:
         if key not in self.copies:
             self.copies[key] = Item(
                 kind,
-                (_short(_name_inside(self.names[node], group)),),
+                (_short(_constant_label(node) or _name_inside(self.names[node], group)),),
                 group,
                 phase=next((g.phase for g in group.line_up if g.phase), ""),
                 tip=f"{kind} {self.names[node]}\n{node.aval}",
@@ -158,6 +171,16 @@ def _call_label(node: Node) -> str:
         return name
     parts = [constant_text(arg.value) if _is_inlined(arg) else "·" for arg in node.args]
     return _short(f"{name}({', '.join(parts)})")
+
+
+def _constant_label(node: Node) -> str:
+    """What a constant array is called: its one number if it has but one."""
+    if not node.is_constant or isinstance(node.value, Box):
+        return ""
+    array = np.asarray(node.value)
+    if array.ndim and array.size and (array == array.flat[0]).all():
+        return f"all {array.flat[0].item():.6g}"
+    return "constant" if array.ndim else constant_text(node.value)
 
 
 def _short(text: str) -> str:

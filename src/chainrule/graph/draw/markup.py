@@ -1,6 +1,7 @@
 """Pictures as text for other programs: DOT for Graphviz, and Mermaid for Markdown pages."""
 
 from collections.abc import Iterator
+from html import escape
 from itertools import count
 from types import MappingProxyType
 
@@ -157,10 +158,6 @@ def _quoted(text: str) -> str:
 
 
 def _entities(text: str) -> str:
-    """A string of Mermaid; whatever could mean something to it is written as a number."""
-    safe = " .,()[]=+-/_"
-    lines = [
-        "".join(c if c.isalnum() or c in safe else f"#{ord(c)};" for c in line)
-        for line in text.splitlines()
-    ]
-    return '"' + "<br/>".join(lines) + '"'
+    """A string of Mermaid, which takes HTML inside quotes."""
+    escaped = escape(text, quote=False).replace('"', "&quot;").replace("\n", "<br/>")
+    return f'"{escaped}"'

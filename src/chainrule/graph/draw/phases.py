@@ -46,6 +46,13 @@ def _parts(scope: str) -> tuple[str, ...]:
     return tuple(scope.split(".")) if scope else ()
 
 
+def updates_something(calls: Iterable[Node], where: dict[Node, Spot]) -> bool:
+    """Whether what comes after the gradient changes an input that was used before it."""
+    late = {arg for node in calls if where[node].phase == UPDATE for arg in node.args}
+    early = {arg for node in calls if where[node].phase != UPDATE for arg in node.args}
+    return any(node.is_input and node.aval.shape for node in late & early)
+
+
 def _phases(calls: Sequence[Node], outputs: set[Node]) -> dict[Node, str]:
     phases: dict[Node, str] = {}
     for node in calls:

@@ -88,6 +88,13 @@ class Picture:
     def items(self) -> list[Item]:
         return list(self.root.items())
 
+    def everything(self) -> Iterator[Item]:
+        """All items, those of the pictures inside items too."""
+        for item in self.root.items():
+            yield item
+            for part in item.inside:
+                yield from part.everything()
+
 
 KINDS = {
     "op": "operation",

@@ -1,6 +1,7 @@
 """A laid-out picture as SVG: one self-contained text, for light and dark pages."""
 
 import zlib
+from collections import Counter
 from collections.abc import Iterator
 from html import escape
 
@@ -83,9 +84,7 @@ def as_svg(layout: Layout, sizes: Sizes) -> str:
 def _describe(layout: Layout) -> str:
     """What a person who cannot see the drawing should know."""
     picture = layout.picture
-    counts = {}
-    for item in picture.items():
-        counts[item.kind] = counts.get(item.kind, 0) + 1
+    counts = Counter(item.kind for item in picture.everything())
     parts = [f"{count} x {KINDS[kind]}" for kind, count in counts.items()]
     boxes = [group.title for group in layout.groups if group.title]
     return f"A graph of {', '.join(parts)}." + (f" Boxes: {', '.join(boxes)}." if boxes else "")
@@ -93,8 +92,8 @@ def _describe(layout: Layout) -> str:
 
 def _legend(layout: Layout) -> tuple[list[str], float]:
     """A sample of each kind of item that occurs, with its name; and how wide that is."""
-    kinds = {item.kind for item in layout.picture.items()}
-    phases = {item.phase for item in layout.picture.items()} - {""}
+    kinds = {item.kind for item in layout.picture.everything()}
+    phases = {item.phase for item in layout.picture.everything()}
     lines, x = [], 0.0
     for kind in KINDS:
         if kind in kinds:
@@ -184,8 +183,8 @@ def _symbol(item: Item, rect: Rect, layout: Layout, sizes: Sizes) -> Iterator[st
         kind = "small" if number else ""
         yield _text(line, centre, y + 18 + LINE * number, f"{kind}{on}".strip())
     at = x + MARGIN
+    top = y + height - MARGIN - max((part.height for part in inside), default=0.0)
     for part in inside:
-        top = y + height - MARGIN - part.height
         yield _text(part.picture.title, at, top - 8, "small start")
         yield f'<g transform="translate({at:.1f} {top:.1f})">'
         yield from _drawing(part, sizes)
