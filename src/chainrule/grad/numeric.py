@@ -13,7 +13,7 @@ import numpy as np
 
 from chainrule import rng, tree
 from chainrule.aval import aval_of
-from chainrule.errors import DtypeError, GradientError, OptionError, ShapeError, unknown
+from chainrule.errors import GradientError, OptionError, ShapeError, unknown
 from chainrule.grad.complex_step import Complex
 from chainrule.grad.reverse import concrete_leaf, of_arguments, scalar_seed
 from chainrule.ops.table import Box, new_level
@@ -244,7 +244,7 @@ class _Point:
 
 def _plain(value: Any, what: str) -> np.ndarray:
     """The numbers of an array or a tensor."""
-    if isinstance(value, Tensor):
+    if isinstance(value, Tensor) and value.level == 0:
         return value.numpy()
     if isinstance(value, Box):
         raise GradientError(
@@ -257,8 +257,6 @@ def _plain(value: Any, what: str) -> np.ndarray:
 def _numbers(value: Any, dtype: Any, what: str) -> np.ndarray:
     array = _plain(value, what)
     check_differentiable(array, what)
-    if array.dtype.kind == "c":
-        raise DtypeError(f"{what}: got dtype {array.dtype}; expected real numbers.")
     return array if dtype is None else array.astype(dtype)
 
 
@@ -300,15 +298,17 @@ def _ridders(line: Line, h: float) -> tuple[list, list]:
     """Neville's tableau over central differences with steps h, h / 1.4, h / 1.4^2, ...
 
     Row j holds polynomials in h^2 of rising degree through the last differences, at h = 0. Each
-    entry is judged by how far it lies from its two parents; the best one of all is kept.
+    entry is judged by how far it lies from its two parents, and by the rounding of the values with
+    the last step; the best one of all is kept.
     """
-    row = _central(line, h)[0]
+    row, _ = _difference(line, h)
     best = list(row)
     errors = [np.full(np.shape(out), np.inf) for out in row]
     rows = [row]
     for _ in range(1, _COLUMNS):
         h /= _SHRINK
-        older, row = rows, [_central(line, h)[0]]
+        last, rounding = _difference(line, h)
+        older, row = rows, [last]
         for degree, parents in enumerate(older, start=1):
             weight = _SHRINK ** (2 * degree)
             entry = [
@@ -316,13 +316,22 @@ def _ridders(line: Line, h: float) -> tuple[list, list]:
                 for new, old in zip(row[-1], parents, strict=True)
             ]
             for i, out in enumerate(entry):
-                doubt = np.maximum(np.abs(out - row[-1][i]), np.abs(out - parents[i]))
+                apart = np.maximum(np.abs(out - row[-1][i]), np.abs(out - parents[i]))
+                doubt = apart + rounding[i]
                 better = doubt <= errors[i]
                 best[i] = np.where(better, out, best[i])
                 errors[i] = np.where(better, doubt, errors[i])
             row.append(entry)
         rows = row
     return best, errors
+
+
+def _difference(line: Line, h: float) -> tuple[list, list]:
+    """A central difference, and how far rounding may put it off."""
+    after, before = line(h), line(-h)
+    slopes = [(a - b) / (2 * h) for a, b in zip(after, before, strict=True)]
+    sizes = [np.maximum(np.abs(a), np.abs(b)) for a, b in zip(after, before, strict=True)]
+    return slopes, [size * np.finfo(size.dtype).eps / h for size in sizes]
 
 
 _SLOPES: dict[str, tuple[Callable, Callable]] = {
