@@ -4,7 +4,8 @@ The reverse pass keeps its cotangents to itself, so that running it twice gives 
 """
 
 import html
-from collections.abc import Iterable, Sequence
+import operator
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -104,7 +105,10 @@ class Tensor(ArrayBox):
 
     def numpy(self) -> np.ndarray:
         """The value as a NumPy array that must not be written to."""
-        view = np.asarray(_concrete(self)).view()
+        value = _innermost(self)
+        if isinstance(value, Box):
+            return value.numpy()
+        view = np.asarray(value).view()
         view.flags.writeable = False
         return view
 
@@ -119,7 +123,10 @@ class Tensor(ArrayBox):
                 f"item() needs a tensor of one element, this one is {self.aval}. "
                 "Reduce it with .sum() or .mean(), or use .tolist()."
             )
-        return np.asarray(_concrete(self)).reshape(())[()].item()
+        value = _innermost(self)
+        # A box is asked itself, for one without numbers says why and what to do instead.
+        number: Any = value if isinstance(value, Box) else np.asarray(value).reshape(())
+        return number.item()
 
     def tolist(self) -> Any:
         return self.numpy().tolist()
@@ -129,22 +136,27 @@ class Tensor(ArrayBox):
         return Tensor(self.data, self.level)
 
     def __float__(self) -> float:
-        return float(self.item())
+        return self._as(float)
 
     def __int__(self) -> int:
-        return int(self.item())
+        return self._as(int)
 
     def __index__(self) -> int:
         if self.dtype.kind not in "iu":
             raise DtypeError(f"only an integer tensor serves as an index, this one is {self.aval}.")
-        return int(self.item())
+        return self._as(operator.index)
 
     def __bool__(self) -> bool:
         if self.size != 1:
             raise ShapeError(
                 f"the truth of a tensor {self.aval} is ambiguous. Use .any() or .all()."
             )
-        return bool(self.item())
+        return self._as(bool)
+
+    def _as(self, kind: Callable) -> Any:
+        """The one number as that kind; a value without numbers refuses in its own words."""
+        value = _innermost(self)
+        return kind(value if isinstance(value, Box) else self.item())
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
         if self.requires_grad:
@@ -190,14 +202,6 @@ def _innermost(value: Any) -> Any:
     """What lies inside nested tensors: a plain array, or a box of another kind."""
     while isinstance(value, Tensor):
         value = value.data
-    return value
-
-
-def _concrete(value: Any) -> Any:
-    """The plain array inside nested tensors."""
-    value = _innermost(value)
-    if isinstance(value, Box):
-        raise GradientError("this value is being traced or differentiated and has no numbers yet.")
     return value
 
 

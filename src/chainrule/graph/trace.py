@@ -78,7 +78,15 @@ class Traced(ArrayBox):
     def item(self) -> float:
         raise self._refuse("item()", "Return the value from the traced function instead.")
 
+    def tolist(self) -> list:
+        raise self._refuse("tolist()", "Return the value from the traced function instead.")
+
     def numpy(self) -> np.ndarray:
+        if self.dtype.kind == "b":
+            raise self._refuse(
+                "an index by a mask, or numpy(),",
+                "How much a mask picks depends on them: choose with chainrule.where(mask, x, 0.0).",
+            )
         raise self._refuse("numpy()", "Use the function of that name in chainrule.")
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
@@ -88,6 +96,11 @@ class Traced(ArrayBox):
         raise self._refuse(
             "an assignment in place", "Write x = chainrule.index_set(x, key, value)."
         )
+
+    def __format__(self, spec: str) -> str:
+        if spec:
+            raise self._refuse(f"the format {spec!r}", "Print the result after the graph has run.")
+        return str(self)
 
     def __repr__(self) -> str:
         return f"traced({self.aval})"

@@ -13,7 +13,7 @@ _DOT_SHAPES = MappingProxyType(
         "module": 'shape=box style="rounded,filled,bold" fillcolor=white',
         "input": 'shape=oval style=filled fillcolor="#e3e8ee"',
         "parameter": 'shape=oval style=filled fillcolor="#efe4fb" color="#8a5cc4"',
-        "reference": 'shape=oval style=dashed',
+        "reference": "shape=oval style=dashed",
         "constant": 'shape=box style="dashed,filled" fillcolor="#fdf3d0"',
         "output": 'shape=oval style=filled fillcolor="#1b2733" fontcolor=white',
     }
