@@ -124,3 +124,19 @@ def test_large_but_finite_gradients_are_clipped_not_refused(fit: Callable) -> No
 
     run = fit(loss=loss, clip_norm=1.0, optimizer=optim.SGD(lr=0.1))
     assert run.history[-1]["loss"] < run.history[0]["loss"]
+
+
+def test_the_batch_of_a_group_that_gave_it_is_looked_at(fit: Callable, digits) -> None:
+    # Only samples of class 9 meet the square root of 0, and the first batch has none of them.
+    def loss(output: Any, target: np.ndarray) -> Any:
+        nines = (target == 9).astype(np.float32)
+        return nn.cross_entropy(output, target) + cr.mean(cr.sqrt(output[:, 9] * 0 + 1 - nines))
+
+    train, _ = digits
+    order = np.argsort(np.asarray(train.y) == 9, kind="stable")
+    seen = cr.data.Loader(train[order], 32, shuffle=False)
+    first = next(i for i, (_, y) in enumerate(seen.epoch(0)) if (y == 9).any())
+    assert first > 0
+    text = message(fit, data=train[order], loss=loss, accumulate=8, epochs=1)
+    assert "the gradient became NaN or infinite at step 1" in text
+    assert "backward, in the derivative of the op 'sqrt' of the loss" in text

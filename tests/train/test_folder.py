@@ -265,3 +265,16 @@ def test_a_plot_is_drawn_in_the_format_of_its_name(train, tmp_path) -> None:
     np.testing.assert_allclose(lines[1], [row["val_loss"] for row in run.history])
     with pytest.raises(cr.errors.DataError, match="no epoch is finished"):
         train(epochs=0).plot()
+
+
+def test_a_plot_that_fails_costs_nothing_else(train, tmp_path, monkeypatch) -> None:
+    figure = pytest.importorskip("matplotlib.figure")
+
+    def fail(*arguments, **options):
+        raise RuntimeError("no fonts here")
+
+    monkeypatch.setattr(figure.Figure, "savefig", fail)
+    with pytest.warns(RuntimeWarning, match="the history is not drawn: no fonts here"):
+        run = train(out=tmp_path / "run")
+    assert (run.epoch, run.unsaved) == (2, None)
+    assert cr.load_run(tmp_path / "run").epoch == 2

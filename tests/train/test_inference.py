@@ -131,3 +131,21 @@ def test_pictures_for_a_net_of_numbers_are_refused(fit: Callable, tmp_path) -> N
     run = fit(model=nn.Linear(2, 2), data=cr.data.gate("or"))
     with pytest.raises(cr.errors.OptionError, match=r"shape \(2,\) .*are no pictures"):
         run.read_picture(tmp_path / "any.png")
+
+
+def test_a_model_that_uses_the_methods_of_tensors(digits) -> None:
+    class Net(nn.Module):
+        def __init__(self) -> None:
+            self.inner = nn.Linear(784, 16)
+            self.outer = nn.Linear(16, 10)
+
+        def forward(self, x):
+            return self.outer(self.inner(x).relu().clip(0.0, 6.0))
+
+    def loss(output, target):
+        return -output.log_softmax(-1)[np.arange(len(target)), target].mean()
+
+    train, test = digits
+    run = cr.fit(Net(), train, loss=loss, validation=test, epochs=2, show=False)
+    assert run.evaluate(test).loss == run.history[-1]["val_loss"]
+    assert run.predict(test.x[0]).shape == (1,)

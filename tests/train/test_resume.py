@@ -260,9 +260,9 @@ def test_a_model_and_a_loss_of_your_own_are_asked_for(digits, same_weights, tmp_
     options: dict[str, Any] = {"loss": loss, "show": False}
     whole = cr.fit(Net(), digits[0], epochs=3, **options)
     cr.fit(Net(), digits[0], epochs=1, out=tmp_path / "run", **options)
-    with pytest.raises(RunError, match=r"a model of your own; pass it with model=\.\.\."):
+    with pytest.raises(RunError, match=r"your own model, .* pass it with model=\.\.\."):
         cr.resume(tmp_path / "run", digits[0])
-    with pytest.raises(RunError, match=r"a loss of your own; pass it with loss=\.\.\."):
+    with pytest.raises(RunError, match=r"your own loss, .* pass it with loss=\.\.\."):
         cr.resume(tmp_path / "run", digits[0], model=Net())
     with pytest.raises(RunError, match="weights do not fit"):
         cr.load_run(tmp_path / "run", model=nn.Linear(784, 10), loss=loss)
@@ -293,3 +293,24 @@ def test_the_configuration_says_what_was_asked_for(fit, digits, tmp_path) -> Non
     assert config["data"]["samples"] == 250
     assert config["validation"]["samples"] == 100
     assert [step["class"] for step in config["model"]["steps"]] == ["Linear", "ReLU", "Linear"]
+
+
+def test_an_optimizer_of_your_own_is_asked_for(fit, digits, same_weights, tmp_path) -> None:
+    class Signs(optim.Optimizer):
+        def update(self, parameter, gradient, state, step, lr):
+            return parameter - cr.sign(gradient) * lr, state
+
+    whole = fit(optimizer=Signs(lr=0.001))
+    fit(optimizer=Signs(lr=0.001), epochs=1, out=tmp_path / "run")
+    with pytest.raises(RunError, match=r"your own optimizer, .*pass it with optimizer=\.\.\."):
+        cr.resume(tmp_path / "run", digits[0])
+    resumed = cr.resume(
+        tmp_path / "run", digits[0], optimizer=Signs(lr=0.001), epochs=3, show=False
+    )
+    assert same_weights(resumed, whole)
+
+
+def test_another_optimizer_than_the_run_had_is_refused(fit, digits, tmp_path) -> None:
+    fit(optimizer=optim.SGD(lr=0.1), epochs=1, out=tmp_path / "run")
+    with pytest.raises(RunError, match=r"trained with SGD\(lr=0\.1.*now given is SGD\(lr=0\.2"):
+        cr.resume(tmp_path / "run", digits[0], optimizer=optim.SGD(lr=0.2))

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -16,7 +16,7 @@ from chainrule.train.callbacks import BestCheckpoint, Callback, take_up
 from chainrule.train.inference import prepared
 from chainrule.train.info import DataInfo
 from chainrule.train.loop import train
-from chainrule.train.objective import CUSTOM, check_outputs
+from chainrule.train.objective import check_outputs
 from chainrule.train.run import Run
 from chainrule.train.settings import Settings
 
@@ -126,14 +126,16 @@ def load_run(
     which: str = "last",
     model: nn.Module | None = None,
     loss: Callable | None = None,
+    optimizer: Optimizer | None = None,
 ) -> Run:
     """Load a run from its folder, to evaluate and predict.
 
     Args:
         folder: what `fit(..., out=folder)` or `run.save(folder)` wrote.
         which: "last", or "best" for the best validation loss.
-        model: needed where the model is of a class of your own.
+        model: needed where the model is of a class of your own, or has frozen parameters.
         loss: needed where the loss is a function of your own.
+        optimizer: needed where the optimizer is of a class of your own.
 
     Raises:
         RunError: no run there, or it is damaged, or a model or loss is needed.
@@ -141,7 +143,7 @@ def load_run(
     """
     if which not in _WHICH:
         raise OptionError(f"which is {which!r}; expected 'last' or 'best'.")
-    run, _ = _load(Path(folder), _WHICH[which], model, loss)
+    run, _ = _load(Path(folder), _WHICH[which], _Own(model, loss, optimizer))
     return run
 
 
@@ -153,6 +155,7 @@ def resume(
     callbacks: Sequence[Callback] | None = None,
     model: nn.Module | None = None,
     loss: Callable | None = None,
+    optimizer: Optimizer | None = None,
     **changes: Any,
 ) -> Run:
     """Go on with an interrupted run: the end is the same, bit for bit, as without interruption.
@@ -165,13 +168,14 @@ def resume(
             functions in them.
         model: see `load_run`.
         loss: see `load_run`.
+        optimizer: see `load_run`.
         changes: epochs, show, checkpoint_seconds: train up to another number of epochs, ...
 
     Raises:
         RunError: no run there, it is damaged, or data or callbacks differ or are needed.
         OptionError: a change to a setting that is fixed.
     """
-    run, state = _load(Path(folder), files.LAST, model, loss)
+    run, state = _load(Path(folder), files.LAST, _Own(model, loss, optimizer))
     run.settings = run.settings.changed(changes)
     if "epochs" in changes:
         run.stopped = None
@@ -182,14 +186,34 @@ def resume(
     return run
 
 
-def _load(
-    path: Path, checkpoint: str, model: nn.Module | None, loss: Callable | None
-) -> tuple[Run, dict[str, Any]]:
+class _Own(NamedTuple):
+    """The parts of a run that its configuration cannot describe, as the user gives them."""
+
+    model: Any
+    loss: Any
+    optimizer: Any
+
+    def check(self, path: Path, config: dict[str, Any]) -> None:
+        """Ask for what is missing.
+
+        Raises:
+            RunError: the run was trained with a part of the user's own, which is not given.
+        """
+        for name, part in self._asdict().items():
+            if part is None and config[name] is None:
+                raise RunError(
+                    f"{path} was trained with your own {name}, which its {files.CONFIG} cannot "
+                    f"hold; pass it with {name}=..."
+                )
+
+
+def _load(path: Path, checkpoint: str, own: _Own) -> tuple[Run, dict[str, Any]]:
     """The run in a folder at a checkpoint, and the checkpoint's state."""
     config = files.read_config(path)
     arrays, state = files.read_checkpoint(path / checkpoint)
     try:
-        run = _from_config(path, config, model, loss)
+        own.check(path, config)
+        run = _from_config(config, own)
         run.restore(arrays, state)
     except RunError:
         raise
@@ -202,21 +226,21 @@ def _load(
     return run, state
 
 
-def _from_config(
-    path: Path, config: dict[str, Any], model: nn.Module | None, loss: Callable | None
-) -> Run:
-    if model is None and config["model"] is None:
-        raise RunError(f"{path} was trained with a model of your own; pass it with model=...")
-    if loss is None and config["loss"] == CUSTOM:
-        raise RunError(f"{path} was trained with a loss of your own; pass it with loss=...")
+def _from_config(config: dict[str, Any], own: _Own) -> Run:
+    described, validation = config["optimizer"], config["validation"]
+    kept = described and optim.by_name(described["name"], **described["options"])
+    if kept is not None and own.optimizer not in (None, kept):
+        raise RunError(
+            f"the run was trained with {kept}, now given is {own.optimizer}. Leave out optimizer=, "
+            "or begin a new run."
+        )
     run = Run(
-        nn.from_config(config["model"]) if model is None else model,
-        config["loss"] if loss is None else loss,
-        optim.by_name(config["optimizer"]["name"], **config["optimizer"]["options"]),
+        nn.from_config(config["model"]) if own.model is None else own.model,
+        config["loss"] if own.loss is None else own.loss,
+        kept or own.optimizer,
         Settings.from_json(config["settings"]),
         DataInfo.from_json(config["data"]),
     )
-    validation = config["validation"]
     run.validation_info = None if validation is None else DataInfo.from_json(validation)
     return run
 

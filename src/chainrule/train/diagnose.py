@@ -1,7 +1,7 @@
 """Where a NaN or an infinity came from: a step is run again and watched op by op."""
 
 import contextlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 import numpy as np
@@ -15,21 +15,27 @@ _ADVICE = (
 )
 
 
-def explain_not_finite(model: Module, loss: Callable, x: np.ndarray, y: np.ndarray) -> str:
-    """Say in words which op, in which layer, first gave a NaN or an infinity on this batch."""
-    if not _finite(x):
-        return f"The inputs of the batch hold NaN or infinity. {_ADVICE}"
+def explain_not_finite(
+    model: Module, loss: Callable, batches: Iterable[tuple[np.ndarray, np.ndarray]]
+) -> str:
+    """Say in words which op, in which layer, first gave a NaN or an infinity on these batches."""
     for path, parameter in model.named_parameters():
         if not _finite(parameter.data):
             return f"The parameter {path!r} holds NaN or infinity. {_ADVICE}"
+    found = (_explain(model, loss, x, y) for x, y in batches)
+    return " ".join(filter(None, (next(filter(None, found), ""), _ADVICE)))
+
+
+def _explain(model: Module, loss: Callable, x: np.ndarray, y: np.ndarray) -> str:
+    if not _finite(x):
+        return "The inputs of the batch hold NaN or infinity."
     # A tensor that asks for its gradient, so that what is computed from it alone is recorded too.
     inputs = Tensor(x, requires_grad=x.dtype.kind == "f")
     with np.errstate(all="ignore"):
         with _watched(model) as layers:
             result = loss(model(inputs), y)
         made = made_before([result])
-        where = _first_forward(made, layers) or _first_backward(made, layers)
-    return f"{where} {_ADVICE}" if where else _ADVICE
+        return _first_forward(made, layers) or _first_backward(made, layers)
 
 
 def _finite(value: Any) -> bool:

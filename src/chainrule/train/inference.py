@@ -17,13 +17,14 @@ _BATCH = 1000
 
 @contextlib.contextmanager
 def evaluating(model: nn.Module) -> Iterator[None]:
-    """The model in eval mode, computing on plain arrays and recording nothing."""
+    """The model in eval mode, recording nothing."""
     modes = [(module, module.training) for _, module in model.named_modules()]
     model.eval()
     try:
         leaves = [*model.named_parameters(), *model.named_buffers()]
-        arrays = {path: leaf.data for path, leaf in leaves}
-        with nn.swapped(model, arrays), np.errstate(all="ignore"):
+        # Tensors and not arrays, so that a model's own code finds the methods that it uses.
+        constants = {path: leaf.detach() for path, leaf in leaves}
+        with nn.swapped(model, constants), np.errstate(all="ignore"):
             yield
     finally:
         for module, training in modes:
@@ -113,10 +114,10 @@ def evaluate(model: nn.Module, loss: Callable, info: DataInfo, data: Dataset) ->
     total, predicted = 0.0, []
     with evaluating(model):
         for rows in _slices(len(data)):
-            logits = np.asarray(model(data.transform(data.x[rows])))
+            logits = model(data.transform(data.x[rows]))
             total += float(loss(logits, data.y[rows])) * len(logits)
             if info.classes:
-                predicted.append(decide(logits))
+                predicted.append(decide(np.asarray(logits)))
     confusion = None
     if info.classes:
         confusion = confusion_matrix(true_ids(data.y), np.concatenate(predicted), len(info.classes))

@@ -5,6 +5,7 @@ import itertools
 import signal
 import threading
 import time
+import warnings
 from collections.abc import Iterator
 from pathlib import Path
 from types import FrameType, MappingProxyType
@@ -133,10 +134,15 @@ class _Saver:
         self.run.saved_at = self.run.position
 
     def plot(self) -> None:
-        """Draw the history if it grew; where that fails, the numbers are there all the same."""
+        """Draw the history if it grew; the numbers are there all the same."""
         run = self.run
-        if run.folder is not None and len(run.history) > self.drawn and run.unsaved is None:
-            run.attempt(functools.partial(plot_if_possible, run.history, run.folder))
+        if run.folder is None or len(run.history) == self.drawn or run.unsaved is not None:
+            return
+        try:
+            plot_if_possible(run.history, run.folder)
+        # A picture is not worth a trained model, whatever a plotting library may stumble over.
+        except Exception as error:
+            warnings.warn(f"the history is not drawn: {error}", RuntimeWarning, stacklevel=1)
 
 
 def _steppers(run: "Run") -> list[Callback]:
@@ -215,7 +221,7 @@ def _step(run: "Run", group: list[Batch]) -> tuple[float, list[np.ndarray]]:
             name = type(run.optimizer).__name__
             where = f"The gradient is finite, and the learning rate of {name} is {run.lr:g}."
         else:
-            where = explain_not_finite(run.model, run.loss, *trouble.batch)
+            where = explain_not_finite(run.model, run.loss, trouble.batches)
         kept = f" The last checkpoint in {run.folder} is good." if run.folder else ""
         raise NonFiniteError(
             f"the {trouble.what} became NaN or infinite at step {run.step + 1} "

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from chainrule import nn, ops
+from chainrule import nn, ops, optim
 from chainrule.data import Dataset
 from chainrule.errors import RunError
 from chainrule.optim import Optimizer
@@ -18,7 +18,7 @@ from chainrule.train.callbacks import Callback
 from chainrule.train.info import DataInfo
 from chainrule.train.loop import NO_TOTALS, train
 from chainrule.train.metrics import Evaluation
-from chainrule.train.objective import choose_loss
+from chainrule.train.objective import CUSTOM, choose_loss
 from chainrule.train.pictures import picture_sample
 from chainrule.train.plot import plot_history
 from chainrule.train.settings import Settings
@@ -182,15 +182,19 @@ class Run:
         return {
             "format": files.FORMAT,
             "model": nn.to_config(self.model),
-            "loss": self.loss_name,
-            "optimizer": {
-                "name": type(self.optimizer).__name__.lower(),
-                "options": dataclasses.asdict(self.optimizer),
-            },
+            "loss": None if self.loss_name == CUSTOM else self.loss_name,
+            "optimizer": self._describe_optimizer(),
             "settings": self.settings.to_json(),
             "data": self.info.to_json(),
             "validation": None if validation is None else validation.to_json(),
         }
+
+    def _describe_optimizer(self) -> dict[str, Any] | None:
+        """Name and options of an optimizer of this package; None for one of the user's own."""
+        name = type(self.optimizer).__name__.lower()
+        if name not in optim.names() or type(self.optimizer) is not type(optim.by_name(name)):
+            return None
+        return {"name": name, "options": dataclasses.asdict(self.optimizer)}
 
     def checkpoint(self) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
         """Everything that training needs to go on, at this very position."""

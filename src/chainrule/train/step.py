@@ -14,12 +14,12 @@ Batch = tuple[np.ndarray, np.ndarray]
 
 
 class StepError(Exception):
-    """The loss, the gradient or the update is not finite; carries the batch that gave it."""
+    """The loss, the gradient or the update is not finite; carries the batches that gave it."""
 
-    def __init__(self, what: str, batch: Batch):
+    def __init__(self, what: str, batches: Sequence[Batch]):
         super().__init__(what)
         self.what = what
-        self.batch = batch
+        self.batches = batches
 
 
 class _Group:
@@ -109,12 +109,12 @@ class TrainingStep:
             outputs = [output]
         else:
             loss, outputs, gradients = self._accumulate(batches)
-        self._clip(gradients, batches[0])
+        self._clip(gradients, batches)
         step, updates = self.step + 1, []
         for group, gradient in zip(self.groups, gradients, strict=True):
             value, state = self.optimizer.update(group.current(), gradient, group.state, step, lr)
             if not math.isfinite(_square(value)) and not np.isfinite(value).all():
-                raise StepError("update", batches[0])
+                raise StepError("update", batches)
             updates.append((group, value, state))
         for group, value, state in updates:
             group.assign(value)
@@ -128,7 +128,7 @@ class TrainingStep:
         loss = self.loss(output, y)
         value = float(loss.data)
         if not math.isfinite(value):
-            raise StepError("loss", batch)
+            raise StepError("loss", [batch])
         found = {id(leaf): g for leaf, g in leaf_cotangents([loss], [np.ones((), loss.dtype)])}
         vectors = []
         for group in self.groups:
@@ -152,12 +152,12 @@ class TrainingStep:
             sums = scaled if sums is None else [a + b for a, b in zip(sums, scaled, strict=True)]
         return loss, outputs, sums or []
 
-    def _clip(self, gradients: list[np.ndarray], batch: Batch) -> None:
+    def _clip(self, gradients: list[np.ndarray], batches: Sequence[Batch]) -> None:
         """Refuse a gradient that is not finite, and scale one down whose norm is too large."""
         square = sum(map(_square, gradients))
         if not math.isfinite(square):
             if not all(np.isfinite(gradient).all() for gradient in gradients):
-                raise StepError("gradient", batch)
+                raise StepError("gradient", batches)
             square = sum(_square(gradient.astype(np.float64)) for gradient in gradients)
         if self.clip_norm is not None and square > self.clip_norm**2:
             scale = self.clip_norm / math.sqrt(square)
