@@ -229,7 +229,7 @@ def _load(path: Path, checkpoint: str, own: _Own) -> tuple[Run, dict[str, Any]]:
 def _from_config(config: dict[str, Any], own: _Own) -> Run:
     described, validation = config["optimizer"], config["validation"]
     kept = described and optim.by_name(described["name"], **described["options"])
-    if kept is not None and own.optimizer not in (None, kept):
+    if kept is not None and own.optimizer is not None and own.optimizer != kept:
         raise RunError(
             f"the run was trained with {kept}, now given is {own.optimizer}. Leave out optimizer=, "
             "or begin a new run."
