@@ -105,11 +105,11 @@ class _Simplifier:
             return folded
         if _gives_zero(op, args):
             return self._number(Fraction(0), node)
+        if op in _STACKED and args[0].op is op:
+            args = args[0].args
         kept = _unchanged(node, op, args)
         if kept is not None:
             return kept
-        if op in _STACKED and args[0].op is op:
-            args = args[0].args
         if op is ops.where:
             chosen = _choice(*args)
             if chosen is not None:

@@ -25,8 +25,16 @@ def to_sympy(nodes: Sequence["Expr"]) -> Any:
                 "expressions of single numbers have a form there."
             )
         args = [found[id(arg)] for arg in node.args]
+        if node.op in _COUNTING:
+            pairs = zip(args, node.args, strict=True)
+            args = [_counted(sympy, x) if arg.aval.dtype.kind == "b" else x for x, arg in pairs]
         found[id(node)] = _convert(sympy, node, args)
     return found[id(nodes[-1])]
+
+
+def _counted(sympy: Any, truth: Any) -> Any:
+    """1 for true, 0 for false."""
+    return sympy.Piecewise((1, truth), (0, True))
 
 
 def _convert(sympy: Any, node: "Expr", args: list) -> Any:
@@ -74,7 +82,7 @@ def _truncated(sympy: Any, x: Any) -> Any:
 _MEANING: dict[Op, Callable] = {
     ops.add: lambda sympy, x, y: x + y,
     ops.subtract: lambda sympy, x, y: x - y,
-    ops.multiply: lambda sympy, x, y: _times(sympy, x, y),
+    ops.multiply: lambda sympy, x, y: x * y,
     ops.divide: lambda sympy, x, y: x / y,
     ops.negative: lambda sympy, x: -x,
     ops.power: lambda sympy, x, y: x**y,
@@ -137,13 +145,5 @@ _MEANING: dict[Op, Callable] = {
     **dict.fromkeys((ops.reshape, ops.broadcast_to, ops.transpose, ops.cast), _same),
     **dict.fromkeys((ops.stop_gradient, index_op), _same),
 }
-
-
-def _times(sympy: Any, x: Any, y: Any) -> Any:
-    """A product in which a truth counts as 1 or 0."""
-    return _counted(sympy, x) * _counted(sympy, y)
-
-
-def _counted(sympy: Any, x: Any) -> Any:
-    truth = isinstance(x, (sympy.logic.boolalg.Boolean, sympy.core.relational.Relational))
-    return sympy.Piecewise((1, x), (0, True)) if truth else x
+_COUNTING = frozenset({ops.multiply, ops.cast})
+"""Ops that take a truth for a number."""
