@@ -52,7 +52,8 @@ class Form(NamedTuple):
             return parts[0]
         fitted, binds = [], self.binds
         for i, part in enumerate(parts):
-            leads = str(i) == self.first and part.binds == NEGATIVE
+            minus = part.binds == NEGATIVE and part.text.startswith("-")
+            leads = minus and str(i) == self.first
             loose = part.binds < self.needs.get(str(i), 0) and not leads
             fitted.append(parenthesised(part.text) if loose else part.text)
             binds = NEGATIVE if leads else binds
