@@ -97,3 +97,15 @@ def test_a_run_opens_other_data_as_its_own(fit, tmp_path) -> None:
         run.open("moon")
     with pytest.raises(ShapeError, match=r"\(784,\)"):
         run.open("mnist")
+
+
+def test_targets_that_happen_to_be_whole_numbers_stay_numbers(fit, tmp_path) -> None:
+    rows = [f"{i / 3},{i % 5},{i / 7}" for i in range(40)]
+    (tmp_path / "train.csv").write_text("a,b,c\n" + "\n".join(rows))
+    (tmp_path / "test.csv").write_text("a,b,c\n1,2,3\n2,3,4\n")
+    source = Source(str(tmp_path / "train.csv"), str(tmp_path / "test.csv"), label="a")
+    train, test = source.open()
+    assert (train.classes, test.classes) == ((), ())
+    assert test.y.tolist() == [[1.0], [2.0]]
+    run = fit(model=cr.nn.Linear(2, 1), data=train, validation=test, source=source)
+    assert run.open(str(tmp_path / "test.csv")).y.tolist() == [[1.0], [2.0]]

@@ -228,16 +228,18 @@ def _load(path: Path, checkpoint: str, own: _Own) -> tuple[Run, dict[str, Any]]:
 
 def _from_config(config: dict[str, Any], own: _Own) -> Run:
     described, validation = config["optimizer"], config["validation"]
-    kept = described and optim.by_name(described["name"], **described["options"])
-    if kept is not None and own.optimizer is not None and own.optimizer != kept:
-        raise RunError(
-            f"the run was trained with {kept}, now given is {own.optimizer}. Leave out optimizer=, "
-            "or begin a new run."
-        )
+    optimizer = own.optimizer
+    if described is not None:
+        optimizer = optim.by_name(described["name"], **described["options"])
+        if own.optimizer is not None and own.optimizer != optimizer:
+            raise RunError(
+                f"the run was trained with {optimizer}, now given is {own.optimizer}. Leave out "
+                "optimizer=, or begin a new run."
+            )
     run = Run(
         nn.from_config(config["model"]) if own.model is None else own.model,
         config["loss"] if own.loss is None else own.loss,
-        kept or own.optimizer,
+        optimizer,
         Settings.from_json(config["settings"]),
         DataInfo.from_json(config["data"]),
     )

@@ -22,7 +22,7 @@ from chainrule.train.objective import CUSTOM, choose_loss
 from chainrule.train.pictures import picture_sample
 from chainrule.train.plot import plot_history
 from chainrule.train.settings import Settings
-from chainrule.train.source import Source, open_like
+from chainrule.train.source import Source
 from chainrule.train.step import TrainingStep
 
 
@@ -174,7 +174,8 @@ class Run:
             OptionError, DataError: there is no such data, or it cannot be read.
             ShapeError: samples of another shape.
         """
-        return open_like(name, self.info, cache=cache, progress=progress)
+        source = dataclasses.replace(self.source or Source(name), data=name, test=None)
+        return source.open_like(self.info, cache=cache, progress=progress)
 
     def describe(self) -> dict[str, Any]:
         """The configuration, as JSON can hold it."""

@@ -86,7 +86,7 @@ class Source:
         """
         train, test = self._parts(flatten, cache, progress)
         if self.test is not None:
-            test = self._read(self.test, "train", train.classes, flatten)
+            test = self._read(self.test, "train", flatten, train.classes)
         if test is None:
             train, test = train.split(self.hold_out, seed=self.seed)
         if not self.by_name and train.transform == Affine.identity():
@@ -111,16 +111,48 @@ class Source:
         if not Path(self.data).exists():
             error = unknown("data set", self.data, [*datasets.names(), *TOYS])
             raise OptionError(f"{error} No file or folder has that name either.")
-        train = self._read(self.data, "train", (), flatten)
+        train = self._read(self.data, "train", flatten)
         if "test" not in datasets.path_parts(self.data):
             return train, None
-        return train, self._read(self.data, "test", train.classes, flatten)
+        return train, self._read(self.data, "test", flatten, train.classes)
 
-    def _read(self, path: str, part: str, classes: tuple[str, ...], flatten: bool) -> Dataset:
-        target = "numbers" if part == "test" and not classes else self.target
+    def _read(
+        self, path: str, part: str, flatten: bool, classes: tuple[str, ...] | None = None
+    ) -> Dataset:
+        """Read a path; `classes` are those of the training part, where that was read before."""
         return datasets.open_path(
-            path, part=part, classes=classes, flatten=flatten, label=self.label, target=target
+            path,
+            part=part,
+            classes=classes or (),
+            flatten=flatten,
+            label=self.label,
+            target="numbers" if classes == () else self.target,
         )
+
+    def open_like(
+        self, info: DataInfo, *, cache: str | Path | None = None, progress: Any = None
+    ) -> Dataset:
+        """Open what there is to test on as a run reads it, numbered and scaled alike.
+
+        That is the test part, or all of a path that has none.
+
+        Args:
+            info: what the run remembers of its training data.
+            cache: as in `open`.
+            progress: as in `open`.
+
+        Raises:
+            OptionError, DataError: as in `open`.
+            ShapeError: samples of another shape than those trained on.
+        """
+        flatten = len(info.sample_shape) == 1
+        if self.by_name or not Path(self.data).exists():
+            _, data = self.open(flatten=flatten, cache=cache, progress=progress)
+        else:
+            part = "test" if "test" in datasets.path_parts(self.data) else "train"
+            data = self._read(self.data, part, flatten, info.classes)
+        info.check_shape(data.x.shape[1:])
+        return data.with_transform(info.transform) if str(data.x.dtype) == info.dtype else data
 
     def to_json(self) -> dict[str, Any]:
         """The same, as JSON can hold it; paths become absolute, to be found from anywhere."""
@@ -130,29 +162,3 @@ class Source:
         if self.test is not None:
             facts["test"] = str(Path(self.test).resolve())
         return facts
-
-
-def open_like(
-    name: str, info: DataInfo, *, cache: str | Path | None = None, progress: Any = None
-) -> Dataset:
-    """Open data as a run reads it: its test part where it has one, numbered and scaled alike.
-
-    Args:
-        name: the name of a data set or a toy, or a path.
-        info: what the run remembers of its training data.
-        cache: as in `Source.open`.
-        progress: as in `Source.open`.
-
-    Raises:
-        OptionError, DataError: as `Source.open` does.
-        ShapeError: samples of another shape than those trained on.
-    """
-    flatten = len(info.sample_shape) == 1
-    source = Source(name)
-    if source.by_name or not Path(name).exists():
-        _, data = source.open(flatten=flatten, cache=cache, progress=progress)
-    else:
-        part = "test" if "test" in datasets.path_parts(name) else "train"
-        data = datasets.open_path(name, part=part, classes=info.classes, flatten=flatten)
-    info.check_shape(data.x.shape[1:])
-    return data.with_transform(info.transform) if str(data.x.dtype) == info.dtype else data
