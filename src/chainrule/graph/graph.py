@@ -41,14 +41,14 @@ class Graph(Drawable):
         self.out_structure = out_structure
         self.nodes = _in_order(self.inputs, self.outputs)
 
-    def rebuilt(self, replace: Callable[[Node, tuple[Node, ...]], Node]) -> "Graph":
-        """A new graph in which `replace(node, new arguments)` stands for each op node."""
+    def rebuilt(self, replace: Callable[[Node, Op, tuple[Node, ...]], Node]) -> "Graph":
+        """A new graph in which `replace(node, its op, new arguments)` stands for each op node."""
         new: dict[Node, Node] = {}
         for node in self.nodes:
             if node.op is None:
                 new[node] = node
                 continue
-            new[node] = replace(node, tuple(new[arg] for arg in node.args))
+            new[node] = replace(node, node.op, tuple(new[arg] for arg in node.args))
         outputs = [new[node] for node in self.outputs]
         return Graph(self.inputs, outputs, self.name, self.in_structure, self.out_structure)
 

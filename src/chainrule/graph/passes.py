@@ -8,7 +8,7 @@ import numpy as np
 from chainrule.aval import aval_of
 from chainrule.graph.graph import Graph
 from chainrule.graph.node import Node, constant
-from chainrule.ops.table import Box
+from chainrule.ops.table import Box, Op
 
 Pass = Callable[[Graph], Graph]
 
@@ -18,7 +18,7 @@ _LARGEST_FOLD = 4096
 
 def remove_dead_code(graph: Graph) -> Graph:
     """Keep only what the outputs need (a graph rebuilt from its outputs holds no more)."""
-    return graph.rebuilt(lambda node, args: node if args == node.args else node.with_args(args))
+    return graph.rebuilt(lambda node, op, args: node if args == node.args else node.with_args(args))
 
 
 def share_common_subexpressions(graph: Graph) -> Graph:
@@ -32,10 +32,10 @@ def share_common_subexpressions(graph: Graph) -> Graph:
         key = _constant_key(node.value)
         return node if key is None else constants.setdefault(key, node)
 
-    def replace(node: Node, args: tuple[Node, ...]) -> Node:
+    def replace(node: Node, op: Op, args: tuple[Node, ...]) -> Node:
         args = tuple(known(arg) for arg in args)
-        order = tuple(sorted(map(id, args))) if node.op.commutative else tuple(map(id, args))
-        key = (node.op, order, _hashable(node.params))
+        order = tuple(sorted(map(id, args))) if op.commutative else tuple(map(id, args))
+        key = (op, order, _hashable(node.params))
         return seen.setdefault(key, node.with_args(args))
 
     return graph.rebuilt(replace)
@@ -56,27 +56,27 @@ def _hashable(value: Any) -> Any:
         return tuple((key, _hashable(item)) for key, item in value.items())
     if isinstance(value, (list, tuple)):
         return tuple(map(_hashable, value))
-    if isinstance(value, np.ndarray):
+    if isinstance(value, (np.ndarray, np.generic)):
         return (value.dtype, value.shape, value.tobytes())
     try:
         hash(value)
     except TypeError:
         return ("id", id(value))
-    # 1, 1.0 and True are equal as keys, and not the same as params.
-    return (type(value), value)
+    # As keys 1, 1.0 and True are equal, and 0.0 and -0.0; as params they are not.
+    return (type(value), repr(value) if isinstance(value, float) else value)
 
 
 def fold_constants(graph: Graph) -> Graph:
     """Compute what depends on constants alone, unless that would store more than it saves."""
 
-    def replace(node: Node, args: tuple[Node, ...]) -> Node:
+    def replace(node: Node, op: Op, args: tuple[Node, ...]) -> Node:
         fresh = node.with_args(args)
         if not all(arg.is_constant and not isinstance(arg.value, Box) for arg in args):
             return fresh
-        if node.op.several or _grows(node, args):
+        if op.several or _grows(node, args):
             return fresh
         with np.errstate(all="ignore"):
-            return constant(node.op(*(arg.value for arg in args), **node.params))
+            return constant(op(*(arg.value for arg in args), **node.params))
 
     return graph.rebuilt(replace)
 
@@ -93,8 +93,8 @@ def simplify_algebra(graph: Graph) -> Graph:
     Only rewrites that keep every bit are made: x + 0 stays, for it turns -0 into 0.
     """
 
-    def replace(node: Node, args: tuple[Node, ...]) -> Node:
-        op, first = node.op, args[0] if args else None
+    def replace(node: Node, op: Op, args: tuple[Node, ...]) -> Node:
+        first = args[0] if args else None
         fresh = node.with_args(args)
         for position, value in op.identity:
             other = args[1 - position]
@@ -102,7 +102,7 @@ def simplify_algebra(graph: Graph) -> Graph:
                 return other
         if first is None:
             return fresh
-        same_op = first.op is op and len(args) == 1
+        same_op = first.op is op and len(args) == 1 and first.params == node.params
         if op.involution and same_op and first.args[0].aval == node.aval:
             return first.args[0]
         if op.idempotent and same_op and first.aval == node.aval:
