@@ -4,7 +4,8 @@ import re
 
 import pytest
 
-from tests.house_rules import FLOORS, RULES, File, Rule, find_cycle, imported_files, read_source
+from tests.house_files import File, find_cycle, imported_files, read_source
+from tests.house_rules import FLOORS, RULES, Rule
 
 FILES = read_source()
 RULE_BY_NAME = {rule.__name__: rule for rule in RULES}
