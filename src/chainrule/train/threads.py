@@ -10,9 +10,8 @@ from chainrule.errors import import_extra
 _WORTH_SHARING = 5e7
 """Below so many operations a step, a second thread costs more than it saves.
 
-On two quiet cores 784-25-25-10 with batch 100 (1.2e7 operations) takes 0.24 ms a step on one thread
-and 0.22 on two; beside one busy neighbour, 0.25 ms on one and 2.7 ms on two, for OpenBLAS waits
-spinning.
+Measured for 784-25-25-10 with batch 100 (1.2e7 operations) on two cores beside a busy neighbour:
+0.26 ms a step on one thread, 2.7 ms on two, for OpenBLAS waits spinning.
 """
 
 
