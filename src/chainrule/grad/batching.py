@@ -10,7 +10,7 @@ from chainrule import ops, tree
 from chainrule.aval import Aval, aval_of
 from chainrule.errors import GradientError, OptionError, ShapeError
 from chainrule.grad.batching_rules import Lanes, batch
-from chainrule.grad.reverse import concrete_leaf
+from chainrule.grad.reverse import check_escaped, concrete_leaf
 from chainrule.operators import ArrayBox
 from chainrule.ops.axes import one_axis
 from chainrule.ops.table import Op, new_level, shape_of
@@ -148,6 +148,7 @@ def _to_front(leaf: Any, axis: int) -> Any:
 
 def _finished(out: Any, place: int | None, level: int, size: int) -> Any:
     """An output with its batch at its place."""
+    check_escaped(out, level)
     own = isinstance(out, Batched) and out.level == level
     if place is None:
         if own:

@@ -11,7 +11,7 @@ import numpy as np
 from chainrule import tree
 from chainrule.aval import Aval, as_operand, aval_of
 from chainrule.errors import ShapeError
-from chainrule.grad.reverse import concrete_leaf, split_aux
+from chainrule.grad.reverse import check_escaped, concrete_leaf, split_aux
 from chainrule.operators import ArrayBox
 from chainrule.ops.elementwise import cast
 from chainrule.ops.shape import broadcast_to
@@ -158,6 +158,7 @@ def _lift(primal: Any, tangent: Any, level: int, number: int) -> Any:
 
 
 def _primal(value: Any, level: int) -> Any:
+    check_escaped(value, level)
     return value.primal if isinstance(value, Dual) and value.level == level else value
 
 

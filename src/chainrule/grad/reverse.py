@@ -31,8 +31,19 @@ def concrete_leaf(value: Any) -> Any:
     return value if hasattr(value, "dtype") else np.asarray(value, aval_of(value).dtype)
 
 
+def check_escaped(value: Any, level: int) -> None:
+    """Refuse an output that belongs to a derivative taken inside the function, and now over."""
+    if isinstance(value, Box) and value.level > level:
+        raise GradientError(
+            f"the function's output ({value.aval}) belongs to a derivative, vmap or trace inside "
+            "it that has ended: an inner function has put it into a variable from outside. Let "
+            "the inner function return it instead, with has_aux=True if need be."
+        )
+
+
 def lower(value: Any, level: int) -> Any:
     """What lies under a tensor of this level; other values as they are."""
+    check_escaped(value, level)
     return value.data if isinstance(value, Tensor) and value.level == level else value
 
 
