@@ -196,7 +196,7 @@ def _paper(pixels: np.ndarray) -> np.ndarray:
     upper = along >= _otsu(along)
     paper = colours[upper == (2 * upper.sum() > upper.size)]
     surface = np.median(paper, axis=0, keepdims=True)
-    for count in (1, 1, 3, 3, 3, 3, 6, 6, 6, 6, 6):
+    for count in (1, 3, 3, 6, 6, 6):
         distance = np.linalg.norm(colours - terms[:, : len(surface)] @ surface, axis=1)
         reach = max(8.0, 12.0 * float(np.quantile(distance, 0.3)))
         weight = np.clip(1.0 - (distance / reach) ** 2, 0.0, None) ** 2
@@ -234,11 +234,11 @@ def _otsu(values: np.ndarray) -> float:
 
 def _strokes(signal: np.ndarray, name: str) -> tuple[np.ndarray, np.ndarray]:
     """The ink, 0 to 1, of each pixel; and its strokes (connected parts), numbered from 1."""
-    below = -signal[signal < 0.0]
-    noise = 1.4826 * float(np.median(below)) if below.size else 0.0
-    peak = float(signal.max())
-    floor = min(max(4.0 * noise, 0.02 * peak, 1.0), peak)
-    strong = signal >= _otsu(signal[signal >= floor])
+    # Noise is what most of the paper keeps to, and lies on the side away from the ink as well.
+    below = -signal[signal < -0.1]
+    spread = np.quantile(np.abs(signal), 0.25) / 0.32
+    noise = float(min(spread, np.median(below) / 0.67)) if below.size else 0.0
+    strong = signal >= _otsu(signal[signal >= min(max(4.0 * noise, 1.0), signal.max())])
     level = float(np.median(signal[strong]))
     if level < max(_LEAST_CONTRAST, 5.0 * noise):
         raise DataError(
@@ -248,7 +248,7 @@ def _strokes(signal: np.ndarray, name: str) -> tuple[np.ndarray, np.ndarray]:
     strokes = _components(signal >= level * np.clip(4.0 * noise / level, 0.3, 0.5))
     inked = np.bincount(strokes[strong], minlength=int(strokes.max()) + 1)
     strokes[inked[strokes] == 0] = 0
-    faint = level * np.clip(4.0 * noise / level, 0.1, 0.5) if noise else 1.0
+    faint = level * np.clip(4.0 * noise / level, 0.1, 0.5) if below.size else 1.0
     return np.where(signal > faint, np.clip(signal / level, 0.0, 1.0), 0.0), strokes
 
 
@@ -357,7 +357,7 @@ def _thicken(ink: np.ndarray) -> np.ndarray:
     width = 2.0 * mask.sum() / max(outline, 1) * 4.0 / np.pi
     if width >= 4.0 * 1.3:
         return ink
-    reach = round(0.5 * (4.0 * 2.4 - width))
+    reach = round(0.5 * (4.0 * 2.4 - width) / (1.0 - 2.4 / 20.0))
     y, x = np.mgrid[-reach : reach + 1, -reach : reach + 1]
     windows = sliding_window_view(np.pad(fine, 2 * reach), x.shape)
     return windows[:, :, np.hypot(x, y) <= reach + 0.5].max(axis=2)
