@@ -176,6 +176,23 @@ def test_any_nesting() -> None:
     np.testing.assert_allclose(inside, 2 * x**2)
 
 
+def test_scans_in_a_batch_and_what_a_batch_cannot_choose() -> None:
+    x = np.array([[0.5, 1.5, 2.0], [1.0, 0.0, 3.0]])
+
+    def total(rows: Any) -> Any:
+        return cr.scan(lambda c, row: (c * row + row, None), np.float64(0.0), rows)[0]
+
+    each = [cr.grad(total)(row) for row in x]
+    np.testing.assert_allclose(cr.vmap(cr.grad(total))(x), each)
+    graph = cr.trace(cr.vmap(cr.grad(total)))(x)
+    np.testing.assert_allclose(cr.interpret(graph, x), each)
+    np.testing.assert_allclose(cr.symbolic_gradient(total, x[0]), each[0])
+    with pytest.raises(GradientError, match=r"2 examples at once.*where"):
+        cr.vmap(lambda row: cr.cond(row[0] > 0.6, cr.sin, cr.cos, row))(x)
+    with pytest.raises(GradientError, match=r"2 examples at once.*where"):
+        cr.vmap(lambda row: cr.while_loop(lambda s: s.sum() < 9.0, lambda s: s * 2.0, row))(x)
+
+
 def test_a_batch_of_no_examples() -> None:
     none = np.zeros((0, 3))
     assert cr.vmap(lambda x: (x * 2.0).sum())(none).shape == (0,)

@@ -10,7 +10,6 @@ from chainrule.aval import Aval, aval_of
 from chainrule.errors import DtypeError, ShapeError
 from chainrule.grad.reverse import concrete_leaf
 from chainrule.graph.flat import (
-    bottom,
     float_positions,
     is_traced,
     jvp_flat,
@@ -19,6 +18,7 @@ from chainrule.graph.flat import (
     placed,
     strong,
     trace_flat,
+    truth,
     vjp_flat,
 )
 from chainrule.graph.graph import Graph, Node
@@ -108,8 +108,7 @@ def cond(condition: Any, true: Callable, false: Callable, *operands: Any) -> Any
             "Compare first, and reduce with .any() or .all()."
         )
     if not is_traced([condition]):
-        holds = condition if isinstance(condition, bool) else bool(np.asarray(bottom(condition)))
-        return (true if holds else false)(*operands)
+        return (true if truth(condition) else false)(*operands)
     return _cond_traced(condition, (true, false), operands)
 
 

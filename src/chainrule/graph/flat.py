@@ -5,16 +5,24 @@ from typing import Any
 
 from chainrule.aval import Aval
 from chainrule.errors import ShapeError
-from chainrule.grad.forward import jvp
+from chainrule.grad.forward import Dual, jvp
 from chainrule.grad.reverse import vjp
 from chainrule.graph.graph import Graph
 from chainrule.graph.interpret import run_flat
 from chainrule.graph.trace import Traced, bottom, trace_closed
+from chainrule.tensor import Tensor
 
 
 def is_traced(values: Sequence) -> bool:
     """Whether a traced value lies at the bottom of one of these."""
     return any(isinstance(bottom(value), Traced) for value in values)
+
+
+def truth(value: Any) -> bool:
+    """Whether a condition holds; a batch or an expression, which has no single answer, says so."""
+    while isinstance(value, (Tensor, Dual)):
+        value = value.data if isinstance(value, Tensor) else value.primal
+    return bool(value)
 
 
 def float_positions(avals: Sequence[Aval]) -> list[int]:

@@ -111,10 +111,12 @@ def _plain(value: Any) -> Any:
 
 
 def bottom(value: Any) -> Any:
-    """What lies under the tensors and dual numbers: a plain or a traced value."""
+    """What lies under tensors, dual numbers and batches: a plain or traced value, an expression."""
     while isinstance(value, Box) and not isinstance(value, Traced):
-        box: Any = value
-        value = box.data if hasattr(box, "data") else box.primal
+        inside = getattr(value, "data", getattr(value, "primal", None))
+        if inside is None:
+            return value
+        value = inside
     return value
 
 

@@ -10,7 +10,6 @@ from chainrule.aval import Aval, aval_of
 from chainrule.errors import DtypeError, GradientError
 from chainrule.grad.reverse import concrete_leaf
 from chainrule.graph.flat import (
-    bottom,
     float_positions,
     is_traced,
     jvp_flat,
@@ -20,6 +19,7 @@ from chainrule.graph.flat import (
     same_carry,
     strong,
     trace_flat,
+    truth,
     vjp_flat,
 )
 from chainrule.graph.graph import Graph, Node
@@ -188,7 +188,7 @@ def while_loop(test: Callable, body: Callable, init: Any) -> Any:
     if is_traced(leaves) or is_traced([test(init)]):
         return _while_traced(test, body, init)
     state, first = init, True
-    while bottom(test(state)):
+    while truth(test(state)):
         state = body(state)
         if first and is_traced(tree.flatten(state)[0]):
             return _while_traced(test, body, init)
