@@ -14,6 +14,7 @@ import numpy as np
 from chainrule import tree
 from chainrule.aval import Aval, as_operand, aval_of
 from chainrule.errors import TraceError
+from chainrule.grad.reverse import check_escaped
 from chainrule.graph.graph import Graph
 from chainrule.graph.node import Node, Place, constant
 from chainrule.graph.text import leaf_paths
@@ -191,6 +192,8 @@ def trace_closed(function: Callable, args: tuple, lift: bool = False) -> tuple[G
     ]
     result = function(*tree.unflatten(structure, [Traced(node, level) for node in inputs]))
     results, out_structure = tree.flatten(result)
+    for out in results:
+        check_escaped(out, level)
     outputs = [
         out.node if isinstance(out, Traced) and out.level == level else constant(_plain(out))
         for out in results
