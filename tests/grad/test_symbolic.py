@@ -207,6 +207,27 @@ def test_integers_neither_overflow_nor_lose_digits() -> None:
     assert product.evaluate(n=np.array([3.0], np.float32))[0] == pytest.approx(0.03, rel=1e-7)
 
 
+def test_masks_are_not_turned_upside_down() -> None:
+    x = cr.variable("x", (3,))
+    mask = x > 0.0
+    made = 1.0 / (mask * x) + (mask * x) * (mask * x)
+    point = np.array([-2.0, 2.0, 4.0])
+    with np.errstate(divide="ignore"):
+        np.testing.assert_allclose(made.simplify()(point), [-np.inf, 4.5, 16.25])
+
+
+def test_powers_of_numbers_do_not_overflow() -> None:
+    (x,) = cr.variables("x")
+    made = (1e10 * x) ** 60
+    assert made.simplify()(1e-10) == pytest.approx(1.0)
+    tall = x
+    for _ in range(400):
+        tall = tall * 1.7
+    for _ in range(400):
+        tall = tall * (1 / 1.7)
+    assert tall.simplify()(2.0) == pytest.approx(2.0)
+
+
 def test_shared_parts_do_not_explode() -> None:
     """Ninety doublings written out would have 2^90 parts."""
     (x,) = cr.variables("x")

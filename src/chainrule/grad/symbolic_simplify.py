@@ -27,7 +27,9 @@ from chainrule.grad.symbolic_terms import (
     number_of,
     place,
     shared,
+    short,
     times,
+    value_of,
     without,
     written,
 )
@@ -208,7 +210,7 @@ class _Simplifier:
         """A term inside a sum, where a number needs no shape."""
         if term.factors:
             return self._fit_dtype(self._product(term, node), node)
-        return self.space.constant(float(term.number))
+        return self.space.constant(value_of(term.number))
 
     def _product(self, product: Product, node: "Expr") -> "Expr":
         """A product as an expression: numerator over denominator, the number in front."""
@@ -243,7 +245,7 @@ class _Simplifier:
         return base if exponent == 1 else self._apply(ops.power, base, exponent)
 
     def _number(self, number: Fraction, node: "Expr") -> "Expr":
-        value = np.asarray(float(number), node.aval.dtype)
+        value = np.asarray(value_of(number), node.aval.dtype)
         return self.space.constant(np.broadcast_to(value, node.aval.shape))
 
 
@@ -340,8 +342,9 @@ def _power(worker: _Simplifier, dtype: np.dtype, x: "Expr", exponent: "Expr | in
     base, power = worker.product_of(x, dtype), int(number)
     if power < 0 and base.number == 0:
         return None
+    number = short(base.number**power)
     raised = tuple((b, e * power) for b, e in base.factors) if power else ()
-    return [Product(base.number**power, raised)]
+    return None if number is None else [Product(number, raised)]
 
 
 def _divide(worker: _Simplifier, dtype: np.dtype, x: "Expr", y: "Expr") -> Terms:

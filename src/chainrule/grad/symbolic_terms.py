@@ -45,7 +45,7 @@ def collected(terms: Iterable[Product]) -> tuple[Product, ...]:
     for term in terms:
         before = sums.get(term.key)
         total = term.number + (before.number if before else 0)
-        sums[term.key] = Product(_short(total) or total, term.factors)
+        sums[term.key] = Product(short(total) or total, term.factors)
     return tuple(term for term in sums.values() if term.number)
 
 
@@ -53,10 +53,10 @@ def times(left: Product, right: Product) -> Product | None:
     """The product of two products, or None where it would grow too long."""
     powers: dict[int, tuple[Expr, int]] = {}
     for base, exponent in (*left.factors, *right.factors):
-        before = powers[id(base)][1] if id(base) in powers else 0
+        total = exponent + (powers[id(base)][1] if id(base) in powers else 0)
         truth = base.aval.dtype.kind == "b"
-        powers[id(base)] = (base, 1 if truth else before + exponent)
-    number = _short(left.number * right.number)
+        powers[id(base)] = (base, min(total, 1) if truth else total)
+    number = short(left.number * right.number)
     if len(powers) > LONGEST or number is None:
         return None
     merged = [(base, exponent) for base, exponent in powers.values() if exponent]
@@ -64,14 +64,21 @@ def times(left: Product, right: Product) -> Product | None:
     return Product(number, tuple(merged))
 
 
-def _short(number: Fraction) -> Fraction | None:
-    """A number rounded where it has grown long; None where it has no float."""
-    if number.numerator.bit_length() + number.denominator.bit_length() <= _LONGEST_NUMBER:
-        return number
-    try:
-        return Fraction(float(number))
-    except OverflowError:
+def short(number: Fraction) -> Fraction | None:
+    """A number, rounded where it has grown long; None where it lies outside the range of floats."""
+    value = value_of(number)
+    if math.isinf(value) or (value == 0.0 and number != 0):
         return None
+    bits = number.numerator.bit_length() + number.denominator.bit_length()
+    return number if bits <= _LONGEST_NUMBER else Fraction(value)
+
+
+def value_of(number: Fraction) -> float:
+    """The nearest float, infinite beyond the range."""
+    try:
+        return float(number)
+    except OverflowError:
+        return math.inf if number > 0 else -math.inf
 
 
 def place(term: Product) -> tuple:
@@ -84,12 +91,9 @@ def place(term: Product) -> tuple:
 
 def written(number: Fraction) -> tuple[float, float]:
     """A number as numerator and denominator to write: 0.5 and 1, but 1 and 3."""
-    try:
-        value = float(number)
-    except OverflowError:
-        return math.copysign(math.inf, number), 1.0
-    short = number.denominator <= _SHORT_FRACTION and abs(number.numerator) <= _SHORT_FRACTION
-    if not short or len(repr(value)) <= _SHORT_DECIMAL:
+    value = value_of(number)
+    small = number.denominator <= _SHORT_FRACTION and abs(number.numerator) <= _SHORT_FRACTION
+    if not small or len(repr(value)) <= _SHORT_DECIMAL:
         return value, 1.0
     return float(number.numerator), float(number.denominator)
 
