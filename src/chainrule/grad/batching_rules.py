@@ -16,6 +16,7 @@ from chainrule import ops
 from chainrule.ops.axes import one_axis, several_axes
 from chainrule.ops.index import ARRAY, NEW, Pattern, index_op, index_set_op, scatter
 from chainrule.ops.linalg import linear, matmul_op
+from chainrule.ops.losses import cross_entropy_ids, cross_entropy_slope
 from chainrule.ops.products import einsum_op
 from chainrule.ops.shape import concatenate_op, resolve_shape
 from chainrule.ops.table import Op, shape_of
@@ -164,6 +165,25 @@ def _pad(op: Op, lanes: Lanes, params: dict) -> Any:
     return op(lanes.values[0], width=width, value=params["value"])
 
 
+def _cross_entropy(op: Op, lanes: Lanes, params: dict) -> Any:
+    rows = op(lanes.full(0), lanes.full(1), reduction="none")
+    if params["reduction"] == "none":
+        return rows
+    total = ops.sum(rows, axis=tuple(range(1, len(shape_of(rows)))))
+    return total / math.prod(lanes.shape(1)) if params["reduction"] == "mean" else total
+
+
+def _cross_entropy_slope(op: Op, lanes: Lanes, params: dict) -> Any:
+    ids = lanes.shape(2)
+    weight = lanes.full(0)
+    if params["reduction"] != "none":
+        weight = ops.reshape(weight, shape=(lanes.size, *(1,) * len(ids)))
+        weight = ops.broadcast_to(weight, shape=(lanes.size, *ids))
+    if params["reduction"] == "mean":
+        weight = weight / math.prod(ids)
+    return op(weight, lanes.full(1), lanes.full(2), reduction="none")
+
+
 @dataclass(frozen=True)
 class _Selection:
     """An index into one example, turned into one into the whole batch.
@@ -256,6 +276,8 @@ _RULES: dict[Op, Callable] = {
     **dict.fromkeys((ops.argsort, ops.cumsum), _along),
     matmul_op: _matmul,
     linear: _linear,
+    cross_entropy_ids: _cross_entropy,
+    cross_entropy_slope: _cross_entropy_slope,
     einsum_op: _einsum,
     ops.reshape: _reshape,
     ops.transpose: _transpose,
