@@ -22,29 +22,22 @@ threadpoolctl = pytest.importorskip("threadpoolctl")
 
 COUNT = 300
 TOLERATED = 0.02
-ORIENTATION = 0x0112
-DEEP = np.uint16(257)
 WHITE, BLUE, YELLOW = (255, 255, 255), (20, 30, 150), (250, 240, 60)
-CHALK, BOARD, VIOLET, GREY = (240, 240, 230), (70, 90, 75), (60, 40, 120), (200, 190, 180)
-INKS = [(220, 20, 30), YELLOW, BLUE, (110, 110, 120), (220, 70, 60)]
-PAPERS = [WHITE, BLUE, YELLOW, (250, 245, 235), (60, 143, 40)]
-"""Paper of one grey level with its ink is the last."""
+CHALK, BOARD, GREY = (240, 240, 230), (70, 90, 75), (200, 190, 180)
+INKS = [(220, 20, 30), YELLOW, BLUE, (110, 110, 120), (200, 60, 100)]
+PAPERS = [WHITE, BLUE, YELLOW, (250, 245, 235), (60, 140, 160)]
+"""The last ink and paper differ in colour alone: their channels have one sum."""
 
 Change = Callable[[np.ndarray, np.random.Generator], np.ndarray]
 
 
-@pytest.fixture(scope="module", autouse=True)
-def _one_thread() -> Iterator[None]:
-    """The arrays are small, and threads that wait for each other on a busy machine take longer."""
-    with threadpoolctl.threadpool_limits(1):
-        yield
-
-
 @pytest.fixture(scope="module")
-def digits(mnist_cache: Path) -> np.ndarray:
+def digits(mnist_cache: Path) -> Iterator[np.ndarray]:
     """The first test digits, shape (COUNT, 28, 28), bright ink on black."""
     _, test = data.mnist(cache=mnist_cache)
-    return np.array(test.x[:COUNT]).reshape(COUNT, 28, 28)
+    # The arrays are small, and threads that wait for each other on a busy machine take longer.
+    with threadpoolctl.threadpool_limits(1):
+        yield np.array(test.x[:COUNT]).reshape(COUNT, 28, 28)
 
 
 @pytest.fixture(scope="module")
@@ -89,11 +82,6 @@ def roughen(picture: np.ndarray, rng: np.random.Generator, spread: float = 15.0)
     return np.clip(picture + rng.normal(0.0, spread, picture.shape), 0, 255).astype(np.uint8)
 
 
-def frame(picture: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """Draw a black box around a digit, in a margin."""
-    return surround(surround(surround(picture, 8, 255), 2, 0), int(rng.integers(4, 20)), 255)
-
-
 def dust(picture: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     dusty = surround(picture, 20, 255)
     for row, column in rng.integers(0, min(dusty.shape) - 2, (12, 2)):
@@ -110,7 +98,6 @@ def show_table(picture: np.ndarray, rng: np.random.Generator) -> np.ndarray:
 
 
 def lay_on_table(picture: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """A sheet of paper, turned a little, on a brown table."""
     sheet = Image.fromarray(surround(picture, 8, 255))
     turned = sheet.rotate(rng.uniform(-5, 5), 3, expand=True, fillcolor=(90, 60, 40))
     table = Image.new("RGB", (turned.width + 60, turned.height + 30), (90, 60, 40))
@@ -119,7 +106,6 @@ def lay_on_table(picture: np.ndarray, rng: np.random.Generator) -> np.ndarray:
 
 
 def rule_page(picture: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """Lines like those of a notebook run through the digit."""
     page = surround(picture, 30, 255)
     page[rng.integers(0, 20) :: 20] = 205
     return np.minimum(page, surround(picture, 30, 255))
@@ -137,13 +123,15 @@ CHANGES: dict[str, Change] = {
     "noise": lambda ink, rng: roughen(255 - enlarge(ink), rng),
 }
 RARER_CHANGES: dict[str, Change] = {
-    "pale": lambda ink, rng: (120 + 0.12 * enlarge(ink)).astype(np.uint8),
+    "pale": lambda ink, rng: 120 + enlarge(ink) // 8,
     "chalk in uneven light": lambda ink, rng: shade(paint(enlarge(ink), CHALK, BOARD), rng),
-    "noise in colour": lambda ink, rng: roughen(paint(enlarge(ink, 4), VIOLET, GREY), rng),
+    "noise in colour": lambda ink, rng: roughen(paint(enlarge(ink, 4), BLUE, GREY), rng),
     "margin of another shade": lambda ink, rng: surround(
         enlarge(ink), int(rng.integers(8, 40)), int(rng.choice([128, 255]))
     ),
-    "frame": lambda ink, rng: frame(255 - enlarge(ink), rng),
+    "frame": lambda ink, rng: surround(
+        surround(255 - surround(enlarge(ink), 8, 0), 2, 0), int(rng.integers(4, 20)), 255
+    ),
     "dust": lambda ink, rng: dust(255 - enlarge(ink, 4), rng),
     "table beside the paper": lambda ink, rng: show_table(255 - enlarge(ink), rng),
     "sheet on a table": lambda ink, rng: lay_on_table(paint(enlarge(ink, 4), BLUE, WHITE), rng),
@@ -157,15 +145,18 @@ def test_the_referee_reads_changed_digits_as_well(name, digits, right) -> None:
     inks = digits if name in CHANGES else digits[:100]
     rng = np.random.default_rng(0)
     made = np.stack([data.to_digit(change(ink, rng)) for ink in inks])
-    assert made.dtype == np.uint8
     assert right(made).mean() >= right(inks).mean() - TOLERATED
+
+
+def turned(tag: int) -> bytes:
+    exif = Image.Exif()
+    exif[0x0112] = tag
+    return exif.tobytes()
 
 
 def save_rotated(ink: np.ndarray, path: Path) -> None:
     """As a camera held sideways saves it: the pixels lie on their side, and a tag says so."""
-    exif = Image.Exif()
-    exif[ORIENTATION] = 6
-    Image.fromarray(np.rot90(255 - enlarge(ink))).save(path, quality=90, exif=exif)
+    Image.fromarray(np.rot90(255 - enlarge(ink))).save(path, quality=90, exif=turned(6))
 
 
 def save_transparent(ink: np.ndarray, path: Path) -> None:
@@ -175,17 +166,12 @@ def save_transparent(ink: np.ndarray, path: Path) -> None:
     Image.merge("LA", [colour, opacity]).save(path)
 
 
-def save_few_colours(ink: np.ndarray, path: Path) -> None:
-    Image.fromarray(paint(enlarge(ink), YELLOW, BLUE)).quantize(6).save(path)
-
-
 FILES: dict[str, tuple[str, int, Callable[[np.ndarray, Path], None]]] = {
     "JPEG": ("jpg", COUNT, lambda ink, path: Image.fromarray(enlarge(ink)).save(path, quality=60)),
     "turned by its EXIF tag": ("jpg", COUNT, save_rotated),
     "transparent PNG": ("png", COUNT, save_transparent),
     "small JPEG": ("jpg", 100, lambda ink, path: Image.fromarray(ink).save(path, quality=60)),
-    "PNG of 16 bits": ("png", 100, lambda ink, path: Image.fromarray(ink * DEEP).save(path)),
-    "GIF of few colours": ("gif", 100, save_few_colours),
+    "GIF": ("gif", 100, lambda ink, path: Image.fromarray(255 - ink).quantize(6).save(path)),
 }
 
 
@@ -222,16 +208,21 @@ def test_digits_fill_the_box_and_are_centred_by_mass(digits) -> None:
             assert 13.5 <= mean <= 14.5
 
 
-def test_light_on_dark_and_dark_on_light_are_the_same(digits) -> None:
-    for picture in map(enlarge, digits[:50]):
-        there, back = data.to_digit(picture), data.to_digit(255 - picture)
-        assert np.abs(there.astype(int) - back).max() <= 10
-
-
 def test_size_and_box_can_be_chosen(digits) -> None:
     made = data.to_digit(enlarge(digits[0], 5), size=32, box=30)
-    assert made.shape == (32, 32)
+    assert (made.shape, made.dtype) == ((32, 32), np.uint8)
     assert np.ptp(np.flatnonzero(made.any(axis=1))) >= 28
+    for size, box in ((28, 29), (28, 0), (0, 0)):
+        with pytest.raises(OptionError, match=f"box is {box} and size is {size}"):
+            data.to_digit(digits[0], size=size, box=box)
+
+
+def test_ink_is_as_strong_in_the_shade() -> None:
+    page = np.full((200, 120), 250.0)
+    page[20:180, 50:70] = 60.0
+    page *= np.linspace(1.0, 0.4, 200)[:, None]
+    column = data.to_digit(page)[5:23].max(axis=1)
+    assert column.min() > 0.95 * column.max()
 
 
 LINES = {"1": "CD", "2": "ABDCEF", "4": "ACDBF", "7": "ABE"}
@@ -250,7 +241,6 @@ def test_a_thin_pen_writes_as_strongly_as_a_usual_one(width, name) -> None:
 
     # About 2.4 of 20 pixels, the median of MNIST, where a digit is 110 or 220 pixels high.
     thin, usual = draw(width), draw(15 if name == "1" else 30)
-    assert thin.max() == 255
     assert 0.6 < thin.sum() / usual.sum() < 1.5
     assert np.corrcoef(thin.ravel(), usual.ravel())[0, 1] > 0.75
 
@@ -299,17 +289,9 @@ STORED = {1: lambda x: x, 3: lambda x: x[::-1, ::-1], 6: np.rot90, 8: lambda x: 
 @pytest.mark.parametrize("tag", STORED)
 def test_a_picture_is_turned_upright(tag, tmp_path) -> None:
     upright = np.arange(24, dtype=np.uint8).reshape(4, 6)
-    exif = Image.Exif()
-    exif[ORIENTATION] = tag
     stored = np.ascontiguousarray(STORED[tag](upright))
-    Image.fromarray(stored).save(tmp_path / "x.png", exif=exif)
+    Image.fromarray(stored).save(tmp_path / "x.png", exif=turned(tag))
     np.testing.assert_array_equal(data.read_picture(tmp_path / "x.png")[:, :, 0], upright)
-
-
-def test_the_first_frame_of_an_animation_is_read(tmp_path) -> None:
-    frames = [Image.new("L", (9, 9), level) for level in (10, 200)]
-    frames[0].save(tmp_path / "x.gif", save_all=True, append_images=frames[1:])
-    assert np.all(data.read_picture(tmp_path / "x.gif") == 10)
 
 
 @pytest.mark.parametrize("suffix", ["png", "jpg", "gif", "bmp", "webp", "tiff"])
@@ -329,10 +311,9 @@ def test_a_damaged_file_is_read_or_refused(suffix, tmp_path, digits) -> None:
     Image.fromarray(enlarge(digits[0])).save(path)
     whole, rng, refusals = path.read_bytes(), np.random.default_rng(0), []
     for _ in range(60):
-        damaged = bytearray(whole)
-        for place in rng.integers(0, len(damaged), 4):
-            damaged[place] = rng.integers(256)
-        path.write_bytes(damaged)
+        damaged = np.frombuffer(whole, np.uint8).copy()
+        damaged[rng.integers(0, len(whole), 4)] = rng.integers(0, 256, 4)
+        path.write_bytes(damaged.tobytes())
         try:
             assert data.to_digit(path).shape == (28, 28)
         except DataError as error:
@@ -345,10 +326,9 @@ def test_what_is_no_picture_is_refused(tmp_path) -> None:
     (tmp_path / "letter.png").write_text("Dear reader,")
     with pytest.raises(DataError, match=r"letter\.png.*cannot identify"):
         data.read_picture(tmp_path / "letter.png")
-    with pytest.raises(DataError, match=r"nowhere\.png.*No such file.*Check its path"):
-        data.to_digit(tmp_path / "nowhere.png")
-    with pytest.raises(DataError, match="cannot read picture"):
-        data.read_picture(tmp_path)
+    for path in (tmp_path, tmp_path / "nowhere.png"):
+        with pytest.raises(DataError, match=rf"{path.name}'.*Check its path"):
+            data.to_digit(path)
 
 
 @pytest.mark.parametrize("limit", [1000, 2000])
@@ -378,8 +358,6 @@ EMPTY = {
     "rougher noise": roughen(BLANK // 2, RNG, 40.0),
     "light from one side": shade(BLANK, RNG),
     "all but invisible": BLANK - np.pad(np.full((30, 10), 6, np.uint8), ((15, 15), (25, 25))),
-    "tiny": np.zeros((2, 2), np.uint8),
-    "one column": np.zeros((30, 1), np.uint8),
 }
 
 
@@ -393,8 +371,7 @@ def test_a_picture_without_a_drawing_says_so(name, tmp_path) -> None:
 
 
 def test_a_speck_is_no_digit() -> None:
-    page = BLANK.copy()
-    page[20:23, 30:34] = 0
+    page = BLANK - np.pad(np.full((3, 4), 250, np.uint8), ((20, 37), (30, 26)))
     with pytest.raises(DataError, match=r"nothing larger than a speck.*crop it closer"):
         data.to_digit(page)
 
@@ -404,24 +381,15 @@ def test_a_speck_is_no_digit() -> None:
     [
         (np.zeros(784), ShapeError, r"\(784,\); expected \(height, width\).*reshape\(28, 28\)"),
         (np.zeros((3, 28, 28)), ShapeError, r"\(3, 28, 28\).*transpose\(1, 2, 0\)"),
-        (np.zeros((28, 28, 2)), ShapeError, r"\(28, 28, 2\)"),
         (np.zeros((0, 28)), ShapeError, r"\(0, 28, 1\)"),
         (np.full((28, 28), -1.0), DataError, "values from -1 to -1; expected 0 to 1, 0 to 255"),
-        (np.full((28, 28), 1e6), DataError, r"1e\+06"),
         (np.full((28, 28), np.nan), DataError, "nan"),
         (np.full((28, 28), "x"), DtypeError, "<U1"),
-        (np.zeros((28, 28), complex), DtypeError, "complex"),
     ],
 )
 def test_an_array_that_is_no_picture_is_refused(picture, error, message) -> None:
     with pytest.raises(error, match=message):
         data.to_digit(picture)
-
-
-@pytest.mark.parametrize(("size", "box"), [(28, 29), (28, 0), (0, 0)])
-def test_the_box_must_fit_the_size(size, box, digits) -> None:
-    with pytest.raises(OptionError, match=f"box is {box} and size is {size}"):
-        data.to_digit(digits[0], size=size, box=box)
 
 
 @pytest.mark.parametrize("dtype", [np.uint8, np.uint16, np.int64, np.float16, np.float64])
