@@ -37,7 +37,12 @@ def rows(function: Callable, x: Any) -> Any:
     return cr.jacrev(function)(x)
 
 
-MODES = [forward, reverse, symbolic, columns, rows]
+def traced(function: Callable, x: Any) -> Any:
+    """By reverse mode in a graph of its own."""
+    return cr.interpret(cr.trace(cr.grad(function))(x), x)
+
+
+MODES = [forward, reverse, symbolic, columns, rows, traced]
 ONE, TWO, FOUR = np.float64(1.0), np.float64(2.0), np.float64(4.0)
 
 
@@ -82,6 +87,20 @@ def test_an_inner_power_by_the_outer_value(outer: Callable, inner: Callable) -> 
     assert outer(lambda x: x * inner(lambda y: y * y, ONE), ONE) == 2.0
     found = outer(lambda x: x / inner(lambda y: y**3, ONE), ONE)
     assert found == pytest.approx(1.0 / 3.0)
+
+
+def test_the_inner_derivative_at_the_outer_variable(outer: Callable, inner: Callable) -> None:
+    """The point moves, too: d/dx (d/dy (x y^3) at y = x) = d/dx 3 x^3 = 9 x^2."""
+    assert outer(lambda x: inner(lambda y: x * y**3, x), TWO) == pytest.approx(36.0)
+    # d/dy (sin(x) y^2 + x y) at y = x^2 is 2 sin(x) x^2 + x.
+    found = outer(lambda x: inner(lambda y: cr.sin(x) * y * y + x * y, x * x), ONE)
+    assert found == pytest.approx(2 * np.cos(1.0) + 4 * np.sin(1.0) + 1)
+
+
+def test_an_inner_function_without_its_own_variable(outer: Callable, inner: Callable) -> None:
+    """Its derivative is 0, and not that of the outer variable which it closes over."""
+    assert outer(lambda x: x * inner(lambda y: x * 1.0 + 0.0 * y, x) + x, TWO) == 1.0
+    assert outer(lambda x: inner(lambda y: x * 3.0, x) + x, TWO) == 1.0
 
 
 def test_one_function_is_inner_and_outer(outer: Callable, inner: Callable) -> None:

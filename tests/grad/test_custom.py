@@ -186,6 +186,25 @@ def test_trees_options_and_integers() -> None:
     np.testing.assert_array_equal(whole["w"], [200.0, 0.0, 100.0])
 
 
+def test_rules_may_order_their_dicts_anew() -> None:
+    @cr.custom_vjp
+    def split(net: dict) -> dict:
+        return {"sine": cr.sin(net["a"]), "cube": net["b"] ** 3}
+
+    split.defvjp(
+        lambda net: ({"cube": net["b"] ** 3, "sine": cr.sin(net["a"])}, (net["a"], net["b"])),
+        lambda kept, g: ({"b": 3 * kept[1] ** 2 * g["cube"], "a": cr.cos(kept[0]) * g["sine"]},),
+    )
+    net = {"a": X, "b": Y}
+    found = cr.grad(lambda net: (split(net)["sine"] + 10.0 * split(net)["cube"]).sum())(net)
+    np.testing.assert_allclose(found["a"], np.cos(X))
+    np.testing.assert_allclose(found["b"], 30 * Y**2)
+    graph = cr.trace(lambda net: split(net)["sine"])(net)
+    np.testing.assert_allclose(
+        cr.grad(lambda net: cr.interpret(graph, net).sum())(net)["a"], np.cos(X)
+    )
+
+
 def test_functions_written_in_numpy() -> None:
     """What chainrule cannot look into becomes differentiable by its rule."""
 

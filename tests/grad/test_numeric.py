@@ -188,7 +188,7 @@ WRONG = [
     (lambda: cr.numeric_gradient(wave, POINT, with_error=True), OptionError, "'ridders' does"),
     (lambda: cr.numeric_gradient(wave, POINT, argnums=1), GradientError, "argnums=1"),
     (lambda: cr.numeric_jvp(cr.sin, (POINT,), (POINT[:2],)), ShapeError, r"\(3,\).*\(2,\)"),
-    (lambda: cr.numeric_jvp(cr.sin, (POINT,), ((POINT,),)), ShapeError, "has the tree"),
+    (lambda: cr.numeric_jvp(cr.sin, (POINT,), ((POINT,),)), ShapeError, "trees differ"),
     (
         lambda: cr.grad(lambda x: cr.numeric_gradient(wave, x).sum())(POINT),
         GradientError,

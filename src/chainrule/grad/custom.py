@@ -131,13 +131,13 @@ class _Call:
         size = len(tree.flatten(structure)[0])
         if part is None:
             return [None] * size
-        leaves, own = tree.flatten(part)
+        leaves = tree.leaves_like(structure, part)
         shapes = [shape_of(leaf) for leaf in leaves]
-        if own != structure or shapes != self.shapes[start : start + size]:
+        if shapes != self.shapes[start : start + size]:
             raise ShapeError(
                 f"{self.custom.name}: the backward rule's cotangent of argument {number} has the "
                 f"shapes {shapes}; expected those of the argument, "
-                f"{self.shapes[start : start + size]}, in the same tree."
+                f"{self.shapes[start : start + size]}."
             )
         return [plain(leaf) for leaf in leaves]
 
@@ -155,13 +155,12 @@ class _Call:
                 f"{type(pair).__name__}."
             )
         outputs = self._outputs(pair[0])
-        slopes, structure = tree.flatten(pair[1])
-        slopes = [plain(slope) for slope in slopes]
+        slopes = [plain(slope) for slope in tree.leaves_like(self.out_structure, pair[1])]
         shapes = [[shape_of(x) for x in row] for row in (outputs, slopes)]
-        if structure != self.out_structure or shapes[0] != shapes[1]:
+        if shapes[0] != shapes[1]:
             raise ShapeError(
                 f"{self.custom.name}: the rule of forward mode gave a value of shapes {shapes[0]} "
-                f"and a tangent of shapes {shapes[1]}; they must be equal, in the same tree."
+                f"and a tangent of shapes {shapes[1]}; they must be equal."
             )
         return outputs, slopes
 
@@ -169,8 +168,10 @@ class _Call:
         return tree.unflatten(self.structure, friendly(leaves))
 
     def _outputs(self, result: Any) -> list:
-        leaves, self.out_structure = tree.flatten(result)
-        return [plain(leaf) for leaf in leaves]
+        """The leaves of a result, in the order of the first one: a rule may order dicts anew."""
+        if self.out_structure is None:
+            self.out_structure = tree.flatten(result)[1]
+        return [plain(leaf) for leaf in tree.leaves_like(self.out_structure, result)]
 
 
 def custom_vjp(function: Callable) -> CustomFunction:

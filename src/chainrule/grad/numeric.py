@@ -211,12 +211,8 @@ class _Point:
 
     def direction(self, given: tuple) -> list[np.ndarray]:
         """The leaves of a tangent or gradient, which must fit the arguments."""
-        leaves, structure = tree.flatten(given)
-        if structure != self.structure:
-            raise ShapeError(
-                f"{self.what}: a direction has the tree {structure}, expected {self.structure}."
-            )
         result = []
+        leaves = tree.leaves_like(self.structure, given)
         for leaf, array in zip(leaves, self.arrays, strict=True):
             value = _plain(leaf, self.what)
             if value.shape != array.shape:
