@@ -8,7 +8,7 @@ reference with the name of the value stands where they would arrive.
 from chainrule.graph.draw.layered import Net, Vertex, assign_ranks
 from chainrule.graph.draw.picture import Group, Item, Picture, Wire
 
-_PER_ITEM, _FREE = 10, 1000
+_PER_ITEM, _FREE = 4, 400
 """No wire is cut while they pass so many layers for each item of the picture, and so many more."""
 _SPANS = (200, 100, 50, 25, 12)
 

@@ -80,7 +80,7 @@ class _End(NamedTuple):
     number: int = 0
 
 
-@dataclass
+@dataclass(eq=False)
 class _Box:
     """One group, laid out by itself."""
 
@@ -90,6 +90,7 @@ class _Box:
     crossings: int
     across: float = 0.0
     along: float = 0.0
+    made_for: tuple[list[Port], list["_Box"]] | None = None
 
     def begin(self, vertex: Vertex) -> float:
         """Where along the flow a vertex begins: an input close to its users, others centred."""
@@ -127,6 +128,7 @@ class _Plan:
         self.sizes = sizes
         self.inside = inside
         self.wires: dict[Group, dict[Value, dict[_End, None]]] = {}
+        self.ports: dict[Group, dict[Port, None]] = {}
         self.hints: dict[Port, float] = {}
         self.boxes: dict[Group, _Box] = {}
         self.arrivals: dict[Item, list[int]] = {}
@@ -143,14 +145,28 @@ class _Plan:
             around = _boxes_between(wire.source, target)
             for group in around:
                 ends = self.wires.setdefault(group, {}).setdefault(value, {})
-                ends.setdefault(_end(group, wire.source, value, wire.out, False))
-                ends.setdefault(_end(group, target, value, slot, True))
+                begin = _end(group, wire.source, value, wire.out, False)
+                for end in (begin, _end(group, target, value, slot, True)):
+                    ends.setdefault(end)
+                    if isinstance(end.key, Port):
+                        self.ports.setdefault(group, {}).setdefault(end.key)
 
     def arrange(self) -> tuple[dict[Group, _Box], int]:
-        """Lay out every box, those inside first; also say how often wires cross."""
-        self.boxes = {}
+        """Lay out every box, those inside first; also say how often wires cross.
+
+        A box whose ports keep their order and whose inner boxes stay as they are stays too.
+        """
+        known, self.boxes = self.boxes, {}
         for group in _inside_first(self.root):
-            self.boxes[group] = self._box(group)
+            hinted = [port for port in self.ports.get(group, ()) if port in self.hints]
+            order = sorted(hinted, key=self.hints.__getitem__)
+            inner = [self.boxes[child] for child in group.children if isinstance(child, Group)]
+            before = known.get(group)
+            if before and before.made_for == (order, inner):
+                self.boxes[group] = before
+            else:
+                self.boxes[group] = self._box(group)
+                self.boxes[group].made_for = (order, inner)
         return self.boxes, sum(box.crossings for box in self.boxes.values())
 
     def _box(self, group: Group) -> _Box:
@@ -162,13 +178,11 @@ class _Plan:
             else:
                 across, along = self.sizes.footprint(child, self.inside.get(child, ()))
                 vertices[child] = Vertex(child, across, along)
+        for port in self.ports.get(group, ()):
+            pinned = LAST if port.leaves else FIRST
+            vertices[port] = Vertex(port, 0.0, 0.0, pinned, self.hints.get(port))
         nets = []
         for value, ends in self.wires.get(group, {}).items():
-            for end in ends:
-                if isinstance(end.key, Port):
-                    pinned = LAST if end.key.leaves else FIRST
-                    hint = self.hints.get(end.key)
-                    vertices[end.key] = Vertex(end.key, 0.0, 0.0, pinned, hint)
             source, *targets = ends
             nets.append(
                 Net(
