@@ -6,14 +6,15 @@ from typing import Any
 
 from chainrule import ops
 from chainrule.errors import OptionError, unknown
-from chainrule.nn import layers
+from chainrule.nn import activations, layers
 from chainrule.nn.layers import Function, Sequential
 from chainrule.nn.module import Module
 
 _LAYERS: Mapping[str, type[Module]] = MappingProxyType(
     {
         kind.__name__: kind
-        for kind in vars(layers).values()
+        for part in (layers, activations)
+        for kind in vars(part).values()
         if isinstance(kind, type) and issubclass(kind, Module) and kind is not Module
     }
 )
@@ -25,7 +26,7 @@ def to_config(model: Module) -> dict[str, Any] | None:
     None for what this cannot hold: modules of your own classes, shared or frozen parameters,
     functions that are no ops.
 
-    >>> to_config(Sequential(layers.Flatten(), layers.Tanh()))["steps"]
+    >>> to_config(Sequential(layers.Flatten(), activations.Tanh()))["steps"]
     [{'class': 'Flatten', 'start_axis': 1}, {'class': 'Tanh'}]
     """
     config = _describe(model)

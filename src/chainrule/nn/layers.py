@@ -1,18 +1,17 @@
-"""The layers of a perceptron net."""
+"""What nets are put together with: Sequential, Linear, Flatten."""
 
 import math
-import operator
 from collections.abc import Callable, Iterator
 from typing import Any
 
 from chainrule import ops
 from chainrule.aval import DEFAULT_FLOAT
-from chainrule.errors import DtypeError, OptionError, ShapeError
+from chainrule.errors import DtypeError, ShapeError
 from chainrule.nn import init
 from chainrule.nn.module import Module
 from chainrule.nn.parameter import Parameter
-from chainrule.ops.axes import integer
 from chainrule.ops.table import shape_of
+from chainrule.settings import count
 
 
 class Sequential(Module):
@@ -24,6 +23,7 @@ class Sequential(Module):
     Raises:
         DtypeError: a step that cannot be called.
 
+    >>> from chainrule.nn import ReLU
     >>> net = Sequential(Linear(784, 25), ReLU(), Linear(25, 10))
     >>> net[0], len(net[1:])
     (Linear(in_features=784, out_features=25, bias=True), 2)
@@ -113,8 +113,8 @@ class Linear(Module):
         bias_init: str | init.Initializer = "uniform",
         dtype: Any = DEFAULT_FLOAT,
     ):
-        self.in_features = _count("Linear", "in_features", in_features, 1)
-        self.out_features = _count("Linear", "out_features", out_features, 1)
+        self.in_features = count("Linear", "in_features", in_features)
+        self.out_features = count("Linear", "out_features", out_features)
         # Any: a buffer may take a parameter's place, and in `swapped` every value does.
         self.weight: Any = Parameter((self.out_features, self.in_features), weight_init, dtype)
         fans = (self.in_features, self.out_features)
@@ -180,7 +180,7 @@ class Flatten(Module):
     """
 
     def __init__(self, start_axis: int = 1):
-        self.start_axis = _count("Flatten", "start_axis", start_axis, 0)
+        self.start_axis = count("Flatten", "start_axis", start_axis, least=0)
 
     def options(self) -> dict[str, Any]:
         return {"start_axis": self.start_axis}
@@ -196,56 +196,6 @@ class Flatten(Module):
         return ops.reshape(x, shape=(*kept, math.prod(shape[self.start_axis :])))
 
 
-class ReLU(Module):
-    """max(0, x).
-
-    >>> ReLU()([-1.0, 2.0])
-    array([0., 2.], dtype=float32)
-    """
-
-    def forward(self, x: Any) -> Any:
-        return ops.relu(x)
-
-
-class Sigmoid(Module):
-    """1 / (1 + e^-x).
-
-    >>> Sigmoid()([0.0])
-    array([0.5], dtype=float32)
-    """
-
-    def forward(self, x: Any) -> Any:
-        return ops.sigmoid(x)
-
-
-class Tanh(Module):
-    """The hyperbolic tangent.
-
-    >>> Tanh()([0.0])
-    array([0.], dtype=float32)
-    """
-
-    def forward(self, x: Any) -> Any:
-        return ops.tanh(x)
-
-
-class Softmax(Module):
-    """e^x / sum(e^x) along an axis: probabilities. `cross_entropy` takes what comes before it.
-
-    >>> Softmax()([0.0, 0.0])
-    array([0.5, 0.5], dtype=float32)
-    """
-
-    def __init__(self, axis: int = -1):
-        self.axis = integer(axis, "Softmax: axis")
-
-    def options(self) -> dict[str, Any]:
-        return {"axis": self.axis}
-
-    def forward(self, x: Any) -> Any:
-        return ops.softmax(x, self.axis)
-
-
 class Identity(Module):
     """The input itself.
 
@@ -255,10 +205,3 @@ class Identity(Module):
 
     def forward(self, x: Any) -> Any:
         return x
-
-
-def _count(layer: str, name: str, value: Any, least: int) -> int:
-    """`value` as an int, when it is one of `least` or more."""
-    if isinstance(value, bool) or not hasattr(value, "__index__") or value < least:
-        raise OptionError(f"{layer}: {name} is {value!r}; expected an integer of {least} or more.")
-    return operator.index(value)
