@@ -177,7 +177,10 @@ def test_weight_decay_agrees_with_torch(name: str, fit, net, digits, torch) -> N
         "momentum": lambda p: torch.optim.SGD(p, lr=lr, momentum=0.9, weight_decay=0.1),
         "adam": lambda p: torch.optim.Adam(p, lr=lr, weight_decay=0.1),
     }
-    stepper = make[name](reference.parameters())
+    weights = [p for p in reference.parameters() if p.ndim > 1]
+    biases = [p for p in reference.parameters() if p.ndim < 2]
+    # Weight decay passes over biases.
+    stepper = make[name]([{"params": weights}, {"params": biases, "weight_decay": 0.0}])
     x, y = (torch.tensor(array) for array in digits[0].batch(np.arange(250)))
     for _ in range(5):
         stepper.zero_grad()

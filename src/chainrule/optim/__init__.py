@@ -1,52 +1,42 @@
 """Optimizers: pure updates of parameters from gradients."""
 
-import dataclasses
-from types import MappingProxyType
-from typing import Any
-
-from chainrule.errors import unknown
+from chainrule.optim.adam import Adam, AdamW, NAdam, RAdam
+from chainrule.optim.adaptive import AdaDelta, AdaGrad, RMSProp
 from chainrule.optim.clipping import clip_by_norm, clip_by_value
-from chainrule.optim.optimizer import SGD, Adam, Momentum, Optimizer
+from chainrule.optim.config import by_name, from_config, names, to_config, wrap, wrapper_names
+from chainrule.optim.descent import SGD, Momentum
+from chainrule.optim.groups import Groups
+from chainrule.optim.layerwise import LAMB, Lion
+from chainrule.optim.muon import Muon
+from chainrule.optim.optimizer import Optimizer
 from chainrule.optim.stepper import Stepper
-
-_BY_NAME = MappingProxyType({"sgd": SGD, "momentum": Momentum, "adam": Adam})
+from chainrule.optim.wrappers import EMA, SWA, Lookahead
 
 __all__ = [
+    "EMA",
+    "LAMB",
     "SGD",
+    "SWA",
+    "AdaDelta",
+    "AdaGrad",
     "Adam",
+    "AdamW",
+    "Groups",
+    "Lion",
+    "Lookahead",
     "Momentum",
+    "Muon",
+    "NAdam",
     "Optimizer",
+    "RAdam",
+    "RMSProp",
     "Stepper",
     "by_name",
     "clip_by_norm",
     "clip_by_value",
+    "from_config",
     "names",
+    "to_config",
+    "wrap",
+    "wrapper_names",
 ]
-
-
-def names() -> tuple[str, ...]:
-    """The names of the optimizers.
-
-    >>> names()
-    ('sgd', 'momentum', 'adam')
-    """
-    return tuple(_BY_NAME)
-
-
-def by_name(name: str, **options: Any) -> Optimizer:
-    """Make an optimizer from its name and settings.
-
-    Raises:
-        OptionError: unknown name or setting, or a value outside its range.
-
-    >>> by_name("adam", lr=0.01).lr
-    0.01
-    """
-    kind = _BY_NAME.get(str(name).lower())
-    if kind is None:
-        raise unknown("optimizer", name, _BY_NAME)
-    known = [field.name for field in dataclasses.fields(kind)]
-    for option in options:
-        if option not in known:
-            raise unknown(f"option of {name}", option, known)
-    return kind(**options)

@@ -1,7 +1,8 @@
 """Optimizer: what all optimizers share, and how they are used in loops written by hand."""
 
 from abc import ABC, abstractmethod
-from dataclasses import KW_ONLY, dataclass
+from collections.abc import Mapping
+from dataclasses import KW_ONLY, dataclass, replace
 from typing import Any, ClassVar
 
 import numpy as np
@@ -9,10 +10,13 @@ import numpy as np
 from chainrule import ops, tree
 from chainrule.errors import ShapeError
 from chainrule.ops.table import dtype_of, shape_of
-from chainrule.optim.ranges import FRACTION, NOT_NEGATIVE, POSITIVE, check_ranges, setting
+from chainrule.settings import NOT_NEGATIVE, POSITIVE, check_ranges, setting
 
 State = dict[str, Any]
 """The optimizer's memory of one parameter: arrays of its shape, by name."""
+
+Shapes = Mapping[str, tuple[int, ...]]
+"""The shape of each parameter, by its path."""
 
 
 @dataclass(frozen=True)
@@ -22,11 +26,17 @@ class Optimizer(ABC):
     `update` is pure and written with operators, so it works on arrays, tensors and traced values
     alike. Where `elementwise` is true it treats each element on its own, so several parameters may
     be joined into one vector.
+
+    `weight_decay` draws parameters to 0: by default as a term weight_decay / 2 |p|^2 of what is
+    minimised, whose gradient weight_decay p is added to the loss's own; where `decoupled`, by
+    p <- p - lr weight_decay p apart from the gradient (Loshchilov and Hutter, "Decoupled weight
+    decay regularization", 2019).
     """
 
     lr: float = setting(1e-3, POSITIVE)
     _: KW_ONLY
     weight_decay: float = setting(0.0, NOT_NEGATIVE)
+    decoupled: bool = False
 
     elementwise: ClassVar[bool] = True
     memory: ClassVar[tuple[str, ...]] = ()
@@ -47,28 +57,50 @@ class Optimizer(ABC):
         `step` and `lr` are numbers, or arrays or traced values of shape ().
         """
 
-    def decayed(self, parameter: Any, gradient: Any) -> Any:
-        """The gradient of the loss plus weight_decay / 2 times the parameter's squared norm."""
-        return gradient + parameter * self.weight_decay if self.weight_decay else gradient
+    def decayed(self, parameter: Any, gradient: Any, lr: Any) -> tuple[Any, Any]:
+        """The parameter and the gradient from which to step, weight decay included."""
+        if not self.weight_decay:
+            return parameter, gradient
+        if self.decoupled:
+            return parameter - parameter * factor(lr * self.weight_decay, parameter), gradient
+        return parameter, gradient + parameter * self.weight_decay
+
+    def assign(self, shapes: Shapes, spare: bool = True) -> dict[str, "Optimizer"]:
+        """The optimizer of each parameter of a model, by its path.
+
+        With `spare`, weight decay passes over parameters with fewer than two axes: biases, and the
+        scales and shifts of norms. `chainrule.optim.Groups` gives them one all the same.
+
+        >>> from chainrule.optim import Adam
+        >>> parts = Adam(weight_decay=0.1).assign({"weight": (3, 2), "bias": (3,)})
+        >>> parts["weight"].weight_decay, parts["bias"].weight_decay
+        (0.1, 0.0)
+        """
+        spared = replace(self, weight_decay=0.0) if spare and self.weight_decay else self
+        return {path: self if len(shape) > 1 else spared for path, shape in shapes.items()}
 
     def start(self, parameters: Any) -> dict[str, Any]:
         """The state of a whole tree of parameters, for `step`.
 
+        >>> from chainrule.optim import SGD
         >>> sgd, tree = SGD(lr=0.5), {"w": np.ones(2)}
         >>> sgd.step(tree, {"w": np.ones(2)}, sgd.start(tree))[0]
         {'w': array([0.5, 0.5])}
         """
         leaves, _ = tree.flatten(parameters)
-        return {"step": 0, "memory": [self.init(leaf) for leaf in leaves]}
+        parts = self._parts(parameters)
+        return {"step": 0, "memory": [p.init(v) for p, v in zip(parts, leaves, strict=True)]}
 
     def step(self, parameters: Any, gradients: Any, state: dict[str, Any]) -> tuple[Any, dict]:
         """One update of a tree of parameters: the new tree and the new state.
+
+        Weight decay reaches every leaf, as the papers have it.
 
         Raises:
             ShapeError: parameters and gradients differ in structure or shape.
         """
         count = state["step"] + 1
-        memory = iter(state["memory"])
+        memory, parts = iter(state["memory"]), iter(self._parts(parameters))
         kept: list[State] = []
 
         def move(parameter: Any, gradient: Any) -> Any:
@@ -77,92 +109,50 @@ class Optimizer(ABC):
                     f"{type(self).__name__}: a parameter has shape {shape_of(parameter)} and its "
                     f"gradient {shape_of(gradient)}; they must be equal."
                 )
-            value, after = self.update(parameter, gradient, next(memory), count, self.lr)
+            part = next(parts)
+            value, after = part.update(parameter, gradient, next(memory), count, part.lr)
             kept.append(after)
             return value
 
         moved = tree.map_leaves(move, parameters, gradients)
         return moved, {"step": count, "memory": kept}
 
+    def _parts(self, parameters: Any) -> list["Optimizer"]:
+        """The optimizer of each leaf of a tree, in their order."""
+        leaves, _ = tree.flatten(parameters)
+        shapes = dict(zip(leaf_paths(parameters), map(shape_of, leaves), strict=True))
+        return list(self.assign(shapes, spare=False).values())
 
-@dataclass(frozen=True)
-class SGD(Optimizer):
-    """Stochastic gradient descent: p <- p - lr g (Robbins and Monro, 1951).
 
-    >>> SGD(lr=0.1).update(np.array([1.0]), np.array([2.0]), {}, 1, 0.1)[0]
-    array([0.8])
+def leaf_paths(parameters: Any) -> list[str]:
+    """The paths of the leaves of a tree, such as `0.weight`, in their order.
+
+    >>> leaf_paths({"0": [1.0, 2.0], "bias": 3.0})
+    ['0.0', '0.1', 'bias']
     """
-
-    lr: float = setting(0.1, POSITIVE)
-
-    def update(
-        self, parameter: Any, gradient: Any, state: State, step: Any, lr: Any
-    ) -> tuple[Any, State]:
-        return parameter - self.decayed(parameter, gradient) * _factor(lr, parameter), state
-
-
-@dataclass(frozen=True)
-class Momentum(Optimizer):
-    """Gradient descent with momentum: v <- mu v + g; p <- p - lr v.
-
-    This is PyTorch's convention; Sutskever et al. (2013) put lr into v, which is the same as long
-    as lr does not change. With nesterov, p <- p - lr (g + mu v) (Nesterov, 1983).
-
-    >>> Momentum(lr=0.1).memory
-    ('velocity',)
-    """
-
-    lr: float = setting(0.01, POSITIVE)
-    _: KW_ONLY
-    momentum: float = setting(0.9, FRACTION)
-    nesterov: bool = False
-
-    memory: ClassVar[tuple[str, ...]] = ("velocity",)
-
-    def update(
-        self, parameter: Any, gradient: Any, state: State, step: Any, lr: Any
-    ) -> tuple[Any, State]:
-        g = self.decayed(parameter, gradient)
-        velocity = state["velocity"] * self.momentum + g
-        move = g + velocity * self.momentum if self.nesterov else velocity
-        return parameter - move * _factor(lr, parameter), {"velocity": velocity}
+    if parameters is None:
+        return []
+    if isinstance(parameters, Mapping):
+        items: Any = parameters.items()
+    elif isinstance(parameters, (list, tuple)):
+        items = enumerate(parameters)
+    else:
+        return [""]
+    return [
+        f"{key}.{path}" if path else str(key) for key, part in items for path in leaf_paths(part)
+    ]
 
 
-@dataclass(frozen=True)
-class Adam(Optimizer):
-    """Adam (Kingma and Ba, "Adam: a method for stochastic optimization", 2015).
-
-    m <- beta1 m + (1 - beta1) g, v <- beta2 v + (1 - beta2) g^2,
-    p <- p - lr (m / (1 - beta1^t)) / (sqrt(v / (1 - beta2^t)) + eps).
-
-    >>> Adam(lr=1e-3).memory
-    ('m', 'v')
-    """
-
-    _: KW_ONLY
-    beta1: float = setting(0.9, FRACTION)
-    beta2: float = setting(0.999, FRACTION)
-    eps: float = setting(1e-8, POSITIVE)
-
-    memory: ClassVar[tuple[str, ...]] = ("m", "v")
-
-    def update(
-        self, parameter: Any, gradient: Any, state: State, step: Any, lr: Any
-    ) -> tuple[Any, State]:
-        g = self.decayed(parameter, gradient)
-        m = state["m"] + (g - state["m"]) * (1 - self.beta1)
-        v = state["v"] + (g * g - state["v"]) * (1 - self.beta2)
-        # 1 - 0.999 has three digits in float32; a Python number has the others anyway.
-        count = step if type(step) is int else ops.cast(step, dtype=np.float64)
-        # Both corrections are numbers: folded into the rate and eps they cost no pass over arrays.
-        root = (1 - self.beta2**count) ** 0.5
-        rate = _factor(lr * root / (1 - self.beta1**count), parameter)
-        least = _factor(self.eps * root, parameter)
-        return parameter - m / (ops.sqrt(v) + least) * rate, {"m": m, "v": v}
-
-
-def _factor(number: Any, parameter: Any) -> Any:
+def factor(number: Any, parameter: Any) -> Any:
     """A number to multiply a parameter with that leaves it in its dtype, as Python's own do."""
     if type(number) in (int, float):
         return number
     return ops.cast(number, dtype=dtype_of(parameter))
+
+
+def counted(step: Any) -> Any:
+    """A step's number, to compute with in full precision: 1 - 0.999 has three digits in float32.
+
+    A Python number stays one, for it has the digits anyway and costs nothing.
+    """
+    return step if type(step) is int else ops.cast(step, dtype=np.float64)

@@ -24,6 +24,8 @@ class Stepper:
         self.model = model
         self.optimizer = optimizer
         self.lr = optimizer.lr
+        shapes = {path: parameter.shape for path, parameter in model.named_parameters()}
+        self.parts = optimizer.assign(shapes)
         self.counts: dict[str, int] = {}
         self.memory: dict[str, State] = {}
 
@@ -40,10 +42,12 @@ class Stepper:
             if parameter.grad is None:
                 continue
             value, gradient = parameter.data, parameter.grad.data
+            part = self.parts[path]
             if path not in self.memory:
-                self.memory[path], self.counts[path] = self.optimizer.init(value), 0
+                self.memory[path], self.counts[path] = part.init(value), 0
             self.counts[path] += 1
-            parameter.data, self.memory[path] = self.optimizer.update(
-                value, gradient, self.memory[path], self.counts[path], self.lr
+            lr = self.lr * (part.lr / self.optimizer.lr)
+            parameter.data, self.memory[path] = part.update(
+                value, gradient, self.memory[path], self.counts[path], lr
             )
             parameter.grad = None

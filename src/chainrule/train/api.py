@@ -230,7 +230,7 @@ def _from_config(config: dict[str, Any], own: _Own) -> Run:
     described, validation = config["optimizer"], config["validation"]
     optimizer = own.optimizer
     if described is not None:
-        optimizer = optim.by_name(described["name"], **described["options"])
+        optimizer = optim.from_config(described)
         if own.optimizer is not None and own.optimizer != optimizer:
             raise RunError(
                 f"the run was trained with {optimizer}, now given is {own.optimizer}. Leave out "

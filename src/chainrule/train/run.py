@@ -69,7 +69,11 @@ class Run:
         self.saved_at: tuple[int, int] | None = None
         self.unsaved: RunError | None = None
         self.stepper = TrainingStep(
-            model.initialize(settings.seed), self.loss, optimizer, settings.clip_norm
+            model.initialize(settings.seed),
+            self.loss,
+            optimizer,
+            settings.clip_norm,
+            settings.clip_value,
         )
 
     @property
@@ -184,18 +188,11 @@ class Run:
             "format": files.FORMAT,
             "model": nn.to_config(self.model),
             "loss": None if self.loss_name == CUSTOM else self.loss_name,
-            "optimizer": self._describe_optimizer(),
+            "optimizer": optim.to_config(self.optimizer),
             "settings": self.settings.to_json(),
             "data": self.info.to_json(),
             "validation": None if validation is None else validation.to_json(),
         }
-
-    def _describe_optimizer(self) -> dict[str, Any] | None:
-        """Name and options of an optimizer of this package; None for one of the user's own."""
-        name = type(self.optimizer).__name__.lower()
-        if name not in optim.names() or type(self.optimizer) is not type(optim.by_name(name)):
-            return None
-        return {"name": name, "options": dataclasses.asdict(self.optimizer)}
 
     def checkpoint(self) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
         """Everything that training needs to go on, at this very position."""

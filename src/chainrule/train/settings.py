@@ -22,6 +22,7 @@ class Settings:
         batch_size: samples in a batch.
         seed: draws the weights that have no numbers yet, and the order of the samples.
         clip_norm: the largest norm of a gradient; a larger one is scaled down to it.
+        clip_value: the largest element of a gradient, up or down; done before `clip_norm`.
         accumulate: batches for each update, which uses the mean gradient over their samples.
         checkpoint_seconds: how often to write a checkpoint within an epoch.
         show: whether to show progress on standard error.
@@ -35,6 +36,7 @@ class Settings:
     batch_size: int = 100
     seed: int = 0
     clip_norm: float | None = None
+    clip_value: float | None = None
     accumulate: int = 1
     checkpoint_seconds: float = 30.0
     show: bool = True
@@ -46,8 +48,10 @@ class Settings:
             if isinstance(value, bool) or not isinstance(value, int) or value < lowest:
                 raise OptionError(f"{name} is {value!r}; expected an integer of {lowest} or more.")
         rng.key(self.seed)
-        if self.clip_norm is not None and not 0 < self.clip_norm < math.inf:
-            raise OptionError(f"clip_norm is {self.clip_norm!r}; expected a positive number.")
+        for name in ("clip_norm", "clip_value"):
+            value = getattr(self, name)
+            if value is not None and not 0 < value < math.inf:
+                raise OptionError(f"{name} is {value!r}; expected a positive number.")
         if not self.checkpoint_seconds >= 0:
             raise OptionError(
                 f"checkpoint_seconds is {self.checkpoint_seconds!r}; expected 0 or more."

@@ -23,9 +23,16 @@ class StepError(Exception):
 
 
 class _Group:
-    """Parameters that are updated together as one vector, and their optimizer state."""
+    """Parameters that are updated together as one vector, and their optimizer state.
 
-    def __init__(self, named: list[tuple[str, Any]], optimizer: Optimizer, flat: bool):
+    `share` is the group's learning rate as a share of the whole optimizer's.
+    """
+
+    def __init__(
+        self, named: list[tuple[str, Any]], optimizer: Optimizer, share: float, flat: bool
+    ):
+        self.optimizer = optimizer
+        self.share = share
         self.paths = [path for path, _ in named]
         self.parameters = [parameter for _, parameter in named]
         self.flat = flat
@@ -68,8 +75,8 @@ class _Group:
 class TrainingStep:
     """The update of a model's parameters from one batch or several.
 
-    Where the optimizer acts element by element, all parameters of one dtype are updated as one
-    vector: a handful of array operations instead of a handful for each parameter.
+    Where the optimizer acts element by element, all parameters of one dtype and the same settings
+    are updated as one vector: a handful of array operations instead of a handful for each.
     """
 
     def __init__(
@@ -78,22 +85,27 @@ class TrainingStep:
         loss: Callable,
         optimizer: Optimizer,
         clip_norm: float | None = None,
+        clip_value: float | None = None,
     ):
         self.model = model
         self.loss = loss
         self.optimizer = optimizer
         self.clip_norm = clip_norm
+        self.clip_value = clip_value
         self.step = 0
         self.groups = self._make_groups()
 
     def _make_groups(self) -> list[_Group]:
         named = [(p, v) for p, v in self.model.named_parameters() if v.requires_grad]
-        if not self.optimizer.elementwise:
-            return [_Group([entry], self.optimizer, flat=False) for entry in named]
-        dtypes = dict.fromkeys(parameter.dtype for _, parameter in named)
+        parts = self.optimizer.assign({path: parameter.shape for path, parameter in named})
+        joined: dict[Any, list[tuple[str, Any]]] = {}
+        for path, parameter in named:
+            part = parts[path]
+            alone = None if part.elementwise else path
+            joined.setdefault((part, parameter.dtype, alone), []).append((path, parameter))
         return [
-            _Group([e for e in named if e[1].dtype == dtype], self.optimizer, flat=True)
-            for dtype in dtypes
+            _Group(group, part, part.lr / self.optimizer.lr, flat=alone is None)
+            for (part, _, alone), group in joined.items()
         ]
 
     def __call__(self, batches: Sequence[Batch], lr: float) -> tuple[float, list[np.ndarray]]:
@@ -112,7 +124,9 @@ class TrainingStep:
         self._clip(gradients, batches)
         step, updates = self.step + 1, []
         for group, gradient in zip(self.groups, gradients, strict=True):
-            value, state = self.optimizer.update(group.current(), gradient, group.state, step, lr)
+            value, state = group.optimizer.update(
+                group.current(), gradient, group.state, step, lr * group.share
+            )
             if not math.isfinite(_square(value)) and not np.isfinite(value).all():
                 raise StepError("update", batches)
             updates.append((group, value, state))
@@ -153,15 +167,28 @@ class TrainingStep:
         return loss, outputs, sums or []
 
     def _clip(self, gradients: list[np.ndarray], batches: Sequence[Batch]) -> None:
-        """Refuse a gradient that is not finite, and scale one down whose norm is too large."""
+        """Refuse a gradient that is not finite; hold its elements, then its norm, in bounds."""
         square = sum(map(_square, gradients))
         if not math.isfinite(square):
             if not all(np.isfinite(gradient).all() for gradient in gradients):
                 raise StepError("gradient", batches)
             square = sum(_square(gradient.astype(np.float64)) for gradient in gradients)
+        if self.clip_value is not None:
+            limit = self.clip_value
+            gradients[:] = [np.clip(gradient, -limit, limit) for gradient in gradients]
+            square = sum(_square(gradient.astype(np.float64)) for gradient in gradients)
         if self.clip_norm is not None and square > self.clip_norm**2:
             scale = self.clip_norm / math.sqrt(square)
             gradients[:] = [gradient * scale for gradient in gradients]
+
+    def averages(self) -> dict[str, np.ndarray]:
+        """The averaged weights by path, where the optimizer keeps them; see `chainrule.optim.EMA`."""
+        return {
+            path: part
+            for group in self.groups
+            if "average" in group.state
+            for path, part in zip(group.paths, group.parts(group.state["average"]), strict=True)
+        }
 
     def arrays(self) -> dict[str, np.ndarray]:
         """Weights, buffers and optimizer state, named by path, for a checkpoint."""
