@@ -24,7 +24,19 @@ from chainrule.nn.activations import (
 from chainrule.nn.config import from_config, to_config
 from chainrule.nn.layers import Flatten, Function, Identity, Linear, Sequential
 from chainrule.nn.leaves import Leaves, functional_call, swapped
-from chainrule.nn.losses import binary_cross_entropy, cross_entropy, mse
+from chainrule.nn.losses import (
+    binary_cross_entropy,
+    cross_entropy,
+    entropy,
+    hinge,
+    huber,
+    kl_divergence,
+    mae,
+    mse,
+    multi_margin,
+    nll,
+    self_information,
+)
 from chainrule.nn.module import Module
 from chainrule.nn.parameter import Buffer, Parameter
 from chainrule.nn.summary import Summary
@@ -61,12 +73,20 @@ __all__ = [
     "binary_cross_entropy",
     "catalogue",
     "cross_entropy",
+    "entropy",
     "from_config",
     "functional_call",
     "functions",
+    "hinge",
+    "huber",
     "init",
+    "kl_divergence",
     "losses",
+    "mae",
     "mse",
+    "multi_margin",
+    "nll",
+    "self_information",
     "swapped",
     "to_config",
 ]

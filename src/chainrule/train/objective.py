@@ -27,16 +27,18 @@ def choose_loss(loss: str | Callable | None, info: DataInfo) -> tuple[str, Calla
         loss = "cross_entropy" if info.classes else "mse"
     if not isinstance(loss, str):
         return CUSTOM, loss
-    function = losses.by_name(loss)
-    return loss, function if function is losses.cross_entropy else _taking_ids(function)
+    function, targets = losses.find(loss)
+    return loss, function if targets == "ids" else _taking_ids(function, targets == "signs")
 
 
-def _taking_ids(function: Callable) -> Callable:
+def _taking_ids(function: Callable, signs: bool) -> Callable:
     """A loss that compares like with like, also where the targets are class ids."""
 
     def loss(outputs: Any, targets: np.ndarray) -> Any:
         if targets.dtype.kind in "iu" and targets.ndim == 1:
             targets = _rows(targets, shape_of(outputs))
+            if signs and targets.dtype.kind == "f":
+                targets = 2 * targets - 1
         return function(outputs, targets)
 
     return loss
