@@ -135,7 +135,8 @@ def parse_spec(kind: str, text: str) -> Spec:
 
 
 def _value(part: ast.expr) -> Any:
-    return part.id if isinstance(part, ast.Name) else ast.literal_eval(part)
+    is_name = isinstance(part, (ast.Name, ast.Call))
+    return ast.unparse(part) if is_name else ast.literal_eval(part)
 
 
 def write_spec(name: str, options: Mapping[str, Any]) -> str:

@@ -15,6 +15,9 @@ KEY = rng.key(11)
 
 # Name, and the variance that the paper gives for a weight of shape (out, in).
 VARIANCES = {
+    "xavier_normal(tanh)": (5 / 3) ** 2 * 2 / (IN + OUT),
+    "kaiming_uniform(leaky_relu(0.5))": 2 / (1 + 0.25) / IN,
+    "lecun_normal(1.5)": 2.25 / IN,
     "xavier_uniform": 2 / (IN + OUT),
     "xavier_normal": 2 / (IN + OUT),
     "kaiming_uniform": 2 / IN,
@@ -76,7 +79,10 @@ def test_constants() -> None:
         np.testing.assert_array_equal(drawn, np.full((2, 3), value, np.float32))
 
 
-@pytest.mark.parametrize("name", [*VARIANCES, "zeros", "ones", "constant(0.25)", "uniform"])
+@pytest.mark.parametrize(
+    "name",
+    [*VARIANCES, "zeros", "ones", "constant(0.25)", "uniform", "orthogonal", "orthogonal(tanh)"],
+)
 def test_a_name_makes_an_equal_initialiser_again(name: str) -> None:
     made = init.by_name(name)
     assert init.by_name(made.name) == made
@@ -105,10 +111,16 @@ def test_a_layer_without_inputs_draws_nothing() -> None:
         (lambda: init.by_name("kaiming"), OptionError, "unknown initialiser 'kaiming'.*kaiming_"),
         (lambda: init.by_name("xavier_unifrom"), OptionError, "Did you mean 'xavier_uniform'"),
         (lambda: init.by_name("constant(a)"), OptionError, "value is 'a'; expected a finite"),
-        (lambda: init.by_name("normal(1, 2)"), OptionError, "wrong number of values"),
-        (lambda: init.by_name("scaled(1, in, normal)"), OptionError, "unknown fan 'in'"),
+        (lambda: init.by_name("normal(1, 2)"), OptionError, "too many positional.*It takes std"),
+        (lambda: init.by_name("scaled(1, inn, normal)"), OptionError, "unknown fan 'inn'"),
         (lambda: init.by_name("scaled(1, fan_in, cauchy)"), OptionError, "unknown distribution"),
-        (lambda: init.Normal(-1.0), OptionError, "std is -1.0; expected a number of 0 or more"),
+        (lambda: init.Normal(-1.0), OptionError, "std is -1.0; expected 0 or more"),
+        (lambda: init.by_name("normal(0.1"), OptionError, "cannot be read; expected a name"),
+        (lambda: init.by_name("normal(sdt=1)"), OptionError, "option of initialiser normal 'sdt'"),
+        (lambda: init.by_name("kaiming_normal(gelo)"), OptionError, "Did you mean 'gelu'"),
+        (lambda: init.by_name("xavier_normal(-1)"), OptionError, "gain is -1; expected a number"),
+        (lambda: init.by_name("orthogonal(0)"), OptionError, "gain is 0; expected a number above"),
+        (lambda: init.Orthogonal().draw(KEY, (3,)), ShapeError, r"needs .* got \(3,\)"),
         (lambda: init.Uniform(math.nan), OptionError, "bound is nan"),
         (lambda: init.by_name("xavier_normal").draw(KEY, (3,)), ShapeError, r"needs .* got \(3,\)"),
         (lambda: nn.Linear(2, 3, weight_init="kaming_normal"), OptionError, "'kaiming_normal'"),
@@ -124,3 +136,41 @@ def test_biases_begin_within_one_over_the_root_of_the_inputs() -> None:
     largest = np.abs(layer.bias.numpy()).max()
     assert 0.0999 < largest <= 0.1
     assert layer.bias.init == "uniform"
+
+
+@pytest.mark.parametrize("shape", [(6, 6), (4, 9), (9, 4), (8, 2, 3, 3)])
+def test_orthogonal_weights_keep_lengths(shape: tuple) -> None:
+    drawn = init.by_name("orthogonal(2)").draw(KEY, shape, np.float64)
+    matrix = drawn.reshape(shape[0], -1)
+    small = matrix @ matrix.T if matrix.shape[0] <= matrix.shape[1] else matrix.T @ matrix
+    np.testing.assert_allclose(small, 4 * np.eye(len(small)), atol=1e-12)
+    assert drawn.shape == shape
+    assert init.Orthogonal().draw(KEY, (3, 3)).dtype == np.float32
+
+
+def test_orthogonal_matrices_are_drawn_evenly() -> None:
+    """The columns' signs are free: without Mezzadri's correction the diagonal leans to one side."""
+    diagonals = [init.Orthogonal().draw(rng.key(i), (3, 3), np.float64)[0, 0] for i in range(400)]
+    assert abs(np.mean(diagonals)) < 6 / math.sqrt(3 * 400)
+
+
+@pytest.mark.parametrize(
+    ("name", "theirs"),
+    [
+        *(("identity", "linear"), ("sigmoid", "sigmoid"), ("tanh", "tanh"), ("relu", "relu")),
+        *(("leaky_relu", "leaky_relu"), ("selu", "selu")),
+    ],
+)
+def test_gains_are_those_of_pytorch(name: str, theirs: str, torch: Any) -> None:
+    assert init.gain(name) == pytest.approx(torch.nn.init.calculate_gain(theirs), rel=1e-15)
+    assert init.gain("leaky_relu(0.3)") == torch.nn.init.calculate_gain("leaky_relu", 0.3)
+
+
+@pytest.mark.parametrize("name", ["relu", "elu", "gelu", "silu"])
+def test_gains_keep_the_mean_square_of_a_normal_signal(name: str) -> None:
+    x = np.linspace(-12, 12, 200_001)
+    density = np.exp(-x * x / 2) / math.sqrt(2 * math.pi)
+    squares = nn.catalogue.by_name(name)(x) ** 2
+    # Smooth and 0 at both ends, where the sum of the points is as good as any rule.
+    mean_square = float((squares * density).sum() * (x[1] - x[0]))
+    assert init.gain(name) ** 2 * mean_square == pytest.approx(1, rel=1e-7)

@@ -12,6 +12,7 @@ from chainrule.nn.init import Initializer
 
 __all__ = ["activations", "by_name", "mlp", "names", "perceptron"]
 
+
 def mlp(
     in_features: int,
     classes: int,

@@ -11,11 +11,12 @@ a weight of shape (out, in, *kernel), fan_in = in * prod(kernel) and fan_out = o
     uniform                             1 / (3 fan_in)       what PyTorch's layers begin with
 
 A uniform distribution of variance s reaches from -sqrt(3 s) to sqrt(3 s). "glorot_..." and "he_..."
-are accepted for "xavier_..." and "kaiming_...".
+are accepted for "xavier_..." and "kaiming_...". A gain g, or the activation that follows, sets the
+variance to g^2 / fan: "xavier_normal(tanh)", "kaiming_uniform(leaky_relu)", "lecun_normal(1.2)".
+"orthogonal" keeps the length of every vector (Saxe, McClelland and Ganguli, ICLR 2014).
 """
 
 import math
-import re
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -26,7 +27,8 @@ import numpy as np
 
 from chainrule import rng
 from chainrule.aval import DEFAULT_FLOAT
-from chainrule.errors import OptionError, ShapeError, unknown
+from chainrule.errors import ShapeError, unknown
+from chainrule.settings import FINITE, NOT_NEGATIVE, POSITIVE, Spec, make, number, parse_spec
 
 Fan = Literal["fan_in", "fan_out", "fan_average"]
 Fans = tuple[int, int]
@@ -66,7 +68,7 @@ class Constant(Initializer):
     value: float
 
     def __post_init__(self) -> None:
-        _check_number("constant", "value", self.value)
+        number("initialiser 'constant'", "value", self.value, FINITE)
 
     @property
     def name(self) -> str:
@@ -95,7 +97,7 @@ class Normal(Initializer):
     std: float = 0.05
 
     def __post_init__(self) -> None:
-        _check_number("normal", "std", self.std, least=0)
+        number("initialiser 'normal'", "std", self.std, NOT_NEGATIVE)
 
     @property
     def name(self) -> str:
@@ -123,7 +125,7 @@ class Uniform(Initializer):
 
     def __post_init__(self) -> None:
         if self.bound is not None:
-            _check_number("uniform", "bound", self.bound, least=0)
+            number("initialiser 'uniform'", "bound", self.bound, NOT_NEGATIVE)
 
     @property
     def name(self) -> str:
@@ -159,7 +161,7 @@ class Scaled(Initializer):
     distribution: Literal["uniform", "normal"]
 
     def __post_init__(self) -> None:
-        _check_number("scaled", "scale", self.scale, least=0)
+        number("initialiser 'scaled'", "scale", self.scale, NOT_NEGATIVE)
         if self.fan not in ("fan_in", "fan_out", "fan_average"):
             raise unknown("fan", self.fan, ("fan_in", "fan_out", "fan_average"))
         if self.distribution not in ("uniform", "normal"):
@@ -185,6 +187,46 @@ class Scaled(Initializer):
         if self.distribution == "normal":
             return _normal(key, shape, dtype, std)
         return _uniform(key, shape, dtype, math.sqrt(3) * std)
+
+
+@dataclass(frozen=True)
+class Orthogonal(Initializer):
+    """A matrix with orthogonal rows or columns of length `gain`, each as likely as any other.
+
+    The Q of the QR decomposition of a normal matrix, its columns signed as the diagonal of R
+    (Mezzadri, "How to generate random matrices from the classical compact groups", 2007). A weight
+    of shape (out, in, *kernel) counts as a matrix (out, in * prod(kernel)).
+
+    Raises:
+        ShapeError: (when drawn) the shape has fewer than two axes.
+
+    >>> weight = Orthogonal().draw(rng.key(0), (2, 3), np.float64)
+    >>> bool(np.allclose(weight @ weight.T, np.eye(2)))
+    True
+    """
+
+    gain: float = 1.0
+
+    def __post_init__(self) -> None:
+        number("initialiser 'orthogonal'", "gain", self.gain, POSITIVE)
+
+    @property
+    def name(self) -> str:
+        return "orthogonal" if self.gain == 1 else f"orthogonal({self.gain})"
+
+    def draw(
+        self,
+        key: rng.Key,
+        shape: tuple[int, ...],
+        dtype: Any = DEFAULT_FLOAT,
+        fans: Fans | None = None,
+    ) -> np.ndarray:
+        fans_of(shape, self.name)
+        rows, columns = shape[0], math.prod(shape[1:])
+        tall = rng.normal(key, (max(rows, columns), min(rows, columns)), np.float64)
+        q, r = np.linalg.qr(tall)
+        q *= np.where(np.diagonal(r) < 0, -self.gain, self.gain)
+        return np.ascontiguousarray(q if rows >= columns else q.T, dtype).reshape(shape)
 
 
 def fans_of(shape: tuple[int, ...], name: str = "fans_of") -> Fans:
@@ -214,13 +256,6 @@ def _uniform(key: rng.Key, shape: tuple[int, ...], dtype: Any, bound: float) -> 
     return (rng.uniform(key, shape, dtype) * number(2) - number(1)) * number(bound)
 
 
-def _check_number(kind: str, field: str, value: Any, least: float = -math.inf) -> None:
-    fits = isinstance(value, (int, float)) and not isinstance(value, bool)
-    if not fits or not math.isfinite(value) or value < least:
-        wanted = f"a number of {least} or more" if least > -math.inf else "a finite number"
-        raise OptionError(f"initialiser {kind!r}: {field} is {value!r}; expected {wanted}.")
-
-
 NAMED: Mapping[str, Initializer] = MappingProxyType(
     {
         "zeros": Constant(0.0),
@@ -233,24 +268,73 @@ NAMED: Mapping[str, Initializer] = MappingProxyType(
         "kaiming_normal": Scaled(2.0, "fan_in", "normal"),
         "lecun_uniform": Scaled(1.0, "fan_in", "uniform"),
         "lecun_normal": Scaled(1.0, "fan_in", "normal"),
+        "orthogonal": Orthogonal(),
     }
 )
 """The initialisers that have a name of their own."""
 
 _MADE: Mapping[str, Callable[..., Initializer]] = MappingProxyType(
-    {"constant": Constant, "normal": Normal, "uniform": Uniform, "scaled": Scaled}
+    {
+        "constant": Constant,
+        "normal": Normal,
+        "uniform": Uniform,
+        "scaled": Scaled,
+        "orthogonal": Orthogonal,
+    }
 )
 _OTHER_NAMES = (("glorot_", "xavier_"), ("he_", "kaiming_"))
-_CALL = re.compile(r"(\w+)\((.*)\)")
+_GAINS: Mapping[str, float] = MappingProxyType(
+    {
+        "identity": 1.0,
+        "sigmoid": 1.0,
+        "tanh": 5 / 3,
+        "relu": math.sqrt(2),
+        "selu": 3 / 4,
+        "elu": 1.24519830070,
+        "gelu": 1.53353044120,
+        "silu": 1.67653247033,
+    }
+)
+
+
+def gain(activation: str) -> float:
+    """By how much weights before an activation are enlarged, so that signals keep their size.
+
+    PyTorch's numbers: 1 for identity and sigmoid, 5/3 for tanh, sqrt(2) for relu,
+    sqrt(2 / (1 + slope^2)) for leaky_relu, 3/4 for selu. For elu, gelu and silu, which PyTorch does
+    not have, 1 / sqrt(E[f(z)^2]) with z of the standard normal distribution, which also gives
+    relu's sqrt(2).
+
+    Raises:
+        OptionError: no gain is known for that name.
+
+    >>> round(gain("relu"), 4), round(gain("leaky_relu(0.2)"), 4)
+    (1.4142, 1.3868)
+    """
+    spec = parse_spec("gain", activation)
+    if spec.name == "leaky_relu":
+        return make("gain", spec, _leaky_gain)
+    if spec.name not in _GAINS or spec.args or spec.options:
+        known = (*_GAINS, "leaky_relu", "leaky_relu(0.2)")
+        raise unknown("gain of an activation", activation, known)
+    return _GAINS[spec.name]
+
+
+def _leaky_gain(slope: float = 0.01) -> float:
+    return math.sqrt(2 / (1 + number("gain 'leaky_relu'", "slope", slope, FINITE) ** 2))
 
 
 def names() -> tuple[str, ...]:
     """All names that `by_name` knows."""
-    return (*NAMED, "constant(0.1)", "normal(0.02)", "uniform(0.1)")
+    return (
+        *NAMED,
+        *("constant(0.1)", "normal(0.02)", "uniform(0.1)"),
+        *("orthogonal(relu)", "xavier_normal(tanh)"),
+    )
 
 
 def by_name(name: str) -> Initializer:
-    """The initialiser of that name; some take numbers, as in "constant(0.1)".
+    """The initialiser of that name; some take a number or an activation, as in "constant(0.1)".
 
     Raises:
         OptionError: no initialiser has that name.
@@ -258,23 +342,32 @@ def by_name(name: str) -> Initializer:
     >>> by_name("he_normal").name, by_name("constant(0.1)")
     ('kaiming_normal', Constant(value=0.1))
     """
-    plain = str(name).strip().lower()
+    spec = parse_spec("initialiser", name)
+    plain = spec.name
     for other, own in _OTHER_NAMES:
         if plain.startswith(other):
             plain = own + plain.removeprefix(other)
-    if plain in NAMED:
+    spec = spec._replace(name=plain)
+    if not (spec.args or spec.options) and plain in NAMED:
         return NAMED[plain]
-    call = _CALL.fullmatch(plain)
-    if call is None or call[1] not in _MADE:
+    known = NAMED.get(plain)
+    if isinstance(known, Scaled):
+        factor = make("initialiser", _numeric(spec), _only_gain)
+        return Scaled(factor**2, known.fan, known.distribution)
+    if plain not in _MADE:
         raise unknown("initialiser", name, names())
-    try:
-        return _MADE[call[1]](*(_argument(part) for part in call[2].split(",")))
-    except TypeError as error:
-        raise OptionError(f"initialiser {name!r}: wrong number of values ({error}).") from None
+    return make("initialiser", _numeric(spec) if plain == "orthogonal" else spec, _MADE[plain])
 
 
-def _argument(text: str) -> float | str:
-    try:
-        return float(text)
-    except ValueError:
-        return text.strip()
+def _only_gain(gain: float) -> float:
+    return number("initialiser", "gain", gain, POSITIVE)
+
+
+def _numeric(spec: Spec) -> Spec:
+    """A spec whose gain, if it is the name of an activation, is that one's number."""
+
+    def as_number(value: Any) -> Any:
+        return gain(value) if isinstance(value, str) else value
+
+    options = {name: as_number(value) for name, value in spec.options.items()}
+    return spec._replace(args=tuple(map(as_number, spec.args)), options=options)

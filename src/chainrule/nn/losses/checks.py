@@ -55,9 +55,7 @@ def check_unit(loss: str, what: str, value: Any, mend: str) -> None:
     numbers = plain_numbers(value)
     if numbers is not None and ((numbers < 0) | (numbers > 1)).any():
         worst = numbers.max() if numbers.max() > 1 else numbers.min()
-        raise DataError(
-            f"{loss}: the {what} holds {worst}; expected numbers from 0 to 1. {mend}"
-        )
+        raise DataError(f"{loss}: the {what} holds {worst}; expected numbers from 0 to 1. {mend}")
 
 
 def check_rows(loss: str, what: str, value: Any, mend: str) -> None:
