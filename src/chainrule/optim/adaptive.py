@@ -89,10 +89,10 @@ class RMSProp(Optimizer):
 
     def init(self, parameter: Any) -> State:
         state = super().init(parameter)
-        if self.momentum:
-            state["velocity"] = ops.zeros_like(parameter)
         if self.centered:
             state["mean"] = ops.zeros_like(parameter)
+        if self.momentum:
+            state["velocity"] = ops.zeros_like(parameter)
         return state
 
     def update(

@@ -96,7 +96,7 @@ def _made(
     make = kinds.get(spec.name)
     if make is None:
         raise unknown(what, name, kinds)
-    kind = make.func if isinstance(make, partial) else make
+    kind: Any = make.func if isinstance(make, partial) else make
     known = [field.name for field in dataclasses.fields(kind) if field.init]
     positional = dict(zip(known[len(inside) : len(inside) + 1], spec.args, strict=False))
     if len(spec.args) > len(positional) or (inside and spec.args):

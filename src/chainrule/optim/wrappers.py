@@ -5,9 +5,11 @@ from collections.abc import Iterator
 from dataclasses import KW_ONLY, dataclass, field, replace
 from typing import Any, ClassVar
 
+import numpy as np
+
 from chainrule import ops
 from chainrule.errors import OptionError
-from chainrule.optim.optimizer import Optimizer, Shapes, State, counted, factor
+from chainrule.optim.optimizer import Optimizer, Shapes, State, factor
 from chainrule.settings import FRACTION, UNIT, count, setting
 
 
@@ -65,7 +67,7 @@ class Keeping(Wrapper):
     ) -> tuple[Any, State]:
         inside = {name: value for name, value in state.items() if name != self.kept}
         moved, after = self.inner.update(parameter, gradient, inside, step, lr)
-        moved, kept = self.keep(moved, state[self.kept], counted(step))
+        moved, kept = self.keep(moved, state[self.kept], ops.cast(step, dtype=np.float64))
         return moved, {**after, self.kept: kept}
 
     @abstractmethod
@@ -131,31 +133,31 @@ class EMA(Keeping):
 
 @dataclass(frozen=True)
 class SWA(Keeping):
-    """Also keep the mean of the weights at step `start` and every `every` steps from there.
+    """Also keep the mean of the weights at step `first` and every `every` steps from there.
 
-    A run evaluates with the mean; until `start` it is the weights themselves. The training itself
+    A run evaluates with the mean; before `first` it is the weights themselves. The training itself
     is the same as without. (Izmailov et al., "Averaging weights leads to wider optima and better
     generalization", 2018.)
 
     >>> from chainrule.optim import SGD
-    >>> SWA(SGD(lr=0.1), start=1000, every=100).kept
+    >>> SWA(SGD(lr=0.1), first=1000, every=100).kept
     'average'
     """
 
     _: KW_ONLY
-    start: int = 1
+    first: int = 1
     every: int = 1
 
     kept: ClassVar[str] = "average"
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        count("SWA", "start", self.start)
+        count("SWA", "first", self.first)
         count("SWA", "every", self.every)
 
     def keep(self, moved: Any, kept: Any, step: Any) -> tuple[Any, Any]:
-        past = step - self.start
-        # Before the start, the numbers are 1 or less and the share is 1.
+        past = step - self.first
+        # Before the first, the numbers are 1 or less and the share is 1.
         share = 1 / ops.maximum(past // self.every + 1, 1)
         due = ops.logical_or(past < 0, ops.equal(past % self.every, 0))
         share = _chosen(due, share, 0.0, moved)
@@ -170,6 +172,7 @@ def layers(optimizer: Optimizer) -> Iterator[Optimizer]:
         yield optimizer
 
 
-def _chosen(condition: Any, yes: Any, no: Any, parameter: Any) -> Any:
+def _chosen(condition: Any, yes: Any, no: float, parameter: Any) -> Any:
     """One of two numbers, in the parameter's dtype."""
-    return factor(ops.where(condition, yes, no), parameter)
+    # Two Python numbers alone would become float32.
+    return factor(ops.where(condition, yes, np.float64(no)), parameter)

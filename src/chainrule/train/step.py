@@ -182,7 +182,7 @@ class TrainingStep:
             gradients[:] = [gradient * scale for gradient in gradients]
 
     def averages(self) -> dict[str, np.ndarray]:
-        """The averaged weights by path, where the optimizer keeps them; see `chainrule.optim.EMA`."""
+        """The averaged weights by path, as far as the optimizer keeps any; see `optim.EMA`."""
         return {
             path: part
             for group in self.groups
