@@ -38,20 +38,28 @@ from chainrule.nn.losses import (
     self_information,
 )
 from chainrule.nn.module import Module
+from chainrule.nn.normalization import BatchNorm, GroupNorm, InstanceNorm, LayerNorm, RMSNorm
 from chainrule.nn.parameter import Buffer, Parameter
+from chainrule.nn.regularization import Dropout, GaussianNoise, RandomLayer, keyed
 from chainrule.nn.summary import Summary
 
 __all__ = [
     "ELU",
     "GELU",
     "SELU",
+    "BatchNorm",
     "Buffer",
+    "Dropout",
     "DyT",
     "Flatten",
     "Function",
+    "GaussianNoise",
+    "GroupNorm",
     "Hardsigmoid",
     "Hardtanh",
     "Identity",
+    "InstanceNorm",
+    "LayerNorm",
     "LeakyReLU",
     "Leaves",
     "Linear",
@@ -60,6 +68,8 @@ __all__ = [
     "Module",
     "PReLU",
     "Parameter",
+    "RMSNorm",
+    "RandomLayer",
     "ReLU",
     "Sequential",
     "SiLU",
@@ -80,6 +90,7 @@ __all__ = [
     "hinge",
     "huber",
     "init",
+    "keyed",
     "kl_divergence",
     "losses",
     "mae",

@@ -6,16 +6,17 @@ from typing import Any
 
 from chainrule import ops
 from chainrule.errors import OptionError, unknown
-from chainrule.nn import activations, layers
+from chainrule.nn import activations, layers, normalization
 from chainrule.nn.layers import Function, Sequential
 from chainrule.nn.module import Module
 
+_ABSTRACT = (Module, regularization.RandomLayer)
 _LAYERS: Mapping[str, type[Module]] = MappingProxyType(
     {
         kind.__name__: kind
-        for part in (layers, activations)
+        for part in (layers, activations, normalization)
         for kind in vars(part).values()
-        if isinstance(kind, type) and issubclass(kind, Module) and kind is not Module
+        if isinstance(kind, type) and issubclass(kind, Module) and kind not in _ABSTRACT
     }
 )
 

@@ -308,8 +308,8 @@ def gain(activation: str) -> float:
     Raises:
         OptionError: no gain is known for that name.
 
-    >>> round(gain("relu"), 4), round(gain("leaky_relu(0.2)"), 4)
-    (1.4142, 1.3868)
+    >>> f"{gain('relu'):.4f}", f"{gain('leaky_relu(0.2)'):.4f}"
+    ('1.4142', '1.3868')
     """
     spec = parse_spec("gain", activation)
     if spec.name == "leaky_relu":
