@@ -1,13 +1,15 @@
 """Optimizers: pure updates of parameters from gradients."""
 
+from chainrule.optim import schedules
 from chainrule.optim.adam import Adam, AdamW, NAdam, RAdam
 from chainrule.optim.adaptive import AdaDelta, AdaGrad, RMSProp
 from chainrule.optim.clipping import clip_by_norm, clip_by_value
-from chainrule.optim.config import by_name, from_config, names, to_config, wrap, wrapper_names
+from chainrule.optim.config import from_config, to_config
 from chainrule.optim.descent import SGD, Momentum
 from chainrule.optim.groups import Groups
 from chainrule.optim.layerwise import LAMB, Lion
 from chainrule.optim.muon import Muon
+from chainrule.optim.names import by_name, names, wrap, wrapper_names
 from chainrule.optim.optimizer import Optimizer
 from chainrule.optim.stepper import Stepper
 from chainrule.optim.wrappers import EMA, SWA, Lookahead
@@ -36,6 +38,7 @@ __all__ = [
     "clip_by_value",
     "from_config",
     "names",
+    "schedules",
     "to_config",
     "wrap",
     "wrapper_names",
