@@ -60,6 +60,7 @@ array([2., 3.])""",
     commutative=True,
     identity=((0, -0.0), (1, -0.0)),
     latex="{0} + {1}",
+    emit=lambda b, x, y: b.add(x, y),
 )
 
 
@@ -84,6 +85,7 @@ subtract = defop(
 >>> subtract(np.array([1.0, 2.0]), 1.0)
 array([0., 1.])"""
     + _BINARY_NOTE,
+    emit=lambda b, x, y: b.subtract(x, y),
 )
 multiply = binary(
     "multiply",
@@ -96,6 +98,7 @@ array([3., 6.])""",
     commutative=True,
     identity=((0, 1.0), (1, 1.0)),
     latex=r"{0} \cdot {1}",
+    emit=lambda b, x, y: b.multiply(x, y),
 )
 divide = binary(
     "divide",
@@ -109,6 +112,7 @@ array([0.25, 0.5 ])""",
     identity=((1, 1.0),),
     latex=r"\frac{{{0}}}{{{1}}}",
     domain=(REAL, POSITIVE),
+    emit=lambda b, x, y: b.divide(x, y),
 )
 floor_divide = binary(
     "floor_divide",
@@ -201,6 +205,7 @@ maximum = binary(
 array([2., 5.])""",
     partials=(_ties, lambda out, x, y: _ties(out, y, x)),
     latex=r"\max({0}, {1})",
+    emit=lambda b, x, y: b.maximum(x, y),
 )
 minimum = binary(
     "minimum",
@@ -211,6 +216,7 @@ minimum = binary(
 array([1., 2.])""",
     partials=(_ties, lambda out, x, y: _ties(out, y, x)),
     latex=r"\min({0}, {1})",
+    emit=lambda b, x, y: b.minimum(x, y),
 )
 
 
@@ -291,6 +297,7 @@ where = defop(
         (sample(np.array([1.0]), (1,), (1,)), DtypeError, "got dtype float64, expected bool"),
         (sample(np.array([True] * 3), (3,), (4,)), ShapeError, "do not broadcast"),
     ),
+    emit=lambda b, condition, x, y: b.where(condition, x, y),
     doc="""x where the condition holds, y elsewhere.
 
 The derivative goes only to the chosen branch, but a NaN or infinite *slope* inside the branch not
@@ -347,6 +354,7 @@ clip = defop(
     latex=r"\operatorname{{clip}}({0}, {1}, {2})",
     domain=((-3.0, 3.0), (-1.5, -0.5), (0.5, 1.5)),
     errors=((sample((3,), 2.0, 1.0), OptionError, r"lower bound 2.0 is above .* 1.0"),),
+    emit=lambda b, x, low, high: b.minimum(b.maximum(x, low), high),
     doc="""x held between a lower and an upper bound; the derivative at a bound is 1, as in PyTorch.
 
 Shape: the three broadcast.

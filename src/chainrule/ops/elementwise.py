@@ -8,6 +8,7 @@ import numpy as np
 from chainrule.aval import Aval
 from chainrule.errors import DtypeError
 from chainrule.ops import special
+from chainrule.ops.lowering import Move
 from chainrule.ops.promotion import as_dtype, concrete, floating, infer_floating
 from chainrule.ops.table import Op, defop, refuse_dtype, sample
 
@@ -70,6 +71,7 @@ Shape: any; the result has the same. dtype: that of x, which must not be bool.
 >>> negative(np.array([1.0, -2.0]))
 array([-1.,  2.])
 """,
+    emit=lambda b, x: b.negative(x),
 )
 
 
@@ -95,6 +97,7 @@ array([1.5, 2. ])""",
     idempotent=True,
     latex=r"\left|{0}\right|",
     domain=(REAL,),
+    emit=lambda b, x: b.absolute(x),
 )
 
 
@@ -112,6 +115,7 @@ array([-1.,  0.,  1.])""",
     idempotent=True,
     latex=r"\operatorname{{sign}}({0})",
     domain=(REAL,),
+    emit=lambda b, x: b.sign(x),
 )
 floor = _keep(
     "floor",
@@ -123,6 +127,7 @@ array([ 1., -2.])""",
     idempotent=True,
     latex=r"\lfloor {0} \rfloor",
     domain=(REAL,),
+    emit=lambda b, x: b.floor(x),
 )
 ceil = _keep(
     "ceil",
@@ -134,6 +139,7 @@ array([ 2., -1.])""",
     idempotent=True,
     latex=r"\lceil {0} \rceil",
     domain=(REAL,),
+    emit=lambda b, x: b.ceil(x),
 )
 round = _keep(  # noqa: A001 - NumPy's name
     "round",
@@ -145,6 +151,7 @@ array([0., 2., 2.])""",
     idempotent=True,
     latex=r"\operatorname{{round}}({0})",
     domain=(REAL,),
+    emit=lambda b, x: b.round(x),
 )
 trunc = _keep(
     "trunc",
@@ -156,6 +163,7 @@ array([ 1., -1.])""",
     idempotent=True,
     latex=r"\operatorname{{trunc}}({0})",
     domain=(REAL,),
+    emit=lambda b, x: b.trunc(x),
 )
 square = _keep(
     "square",
@@ -167,6 +175,7 @@ array([9., 4.])""",
     partials=(lambda out, x: 2.0 * x,),
     latex="{{{0}}}^2",
     domain=(REAL,),
+    emit=lambda b, x: b.square(x),
 )
 stop_gradient = _keep(
     "stop_gradient",
@@ -178,6 +187,7 @@ array([1.])""",
     idempotent=True,
     latex=r"\operatorname{{stop}}({0})",
     domain=(REAL,),
+    emit=Move(lambda x: x),
 )
 
 exp = unary(
@@ -189,6 +199,7 @@ exp = unary(
 array([1.        , 2.71828183])""",
     partial=lambda out, x: out,
     latex=r"e^{{{0}}}",
+    emit=lambda b, x: b.exp(x),
 )
 exp2 = unary(
     "exp2",
@@ -220,6 +231,7 @@ array([0., 1.])""",
     partial=lambda out, x: 1.0 / x,
     latex=r"\ln({0})",
     domain=POSITIVE,
+    emit=lambda b, x: b.log(x),
 )
 log2 = unary(
     "log2",
@@ -264,6 +276,7 @@ array([2., 3.])""",
     partial=lambda out, x: 0.5 / out,
     latex=r"\sqrt{{{0}}}",
     domain=POSITIVE,
+    emit=lambda b, x: b.sqrt(x),
 )
 rsqrt = unary(
     "rsqrt",
@@ -275,6 +288,7 @@ array([0.5])""",
     partial=lambda out, x: -0.5 * out / x,
     latex=r"\frac{{1}}{{\sqrt{{{0}}}}}",
     domain=POSITIVE,
+    emit=lambda b, x: b.rsqrt(x),
 )
 cbrt = unary(
     "cbrt",
@@ -297,6 +311,7 @@ array([0.25])""",
     partial=lambda out, x: -(out * out),
     latex=r"\frac{{1}}{{{0}}}",
     domain=POSITIVE,
+    emit=lambda b, x: b.reciprocal(x),
 )
 sigmoid = unary(
     "sigmoid",
@@ -307,6 +322,7 @@ sigmoid = unary(
 array([0.5, 1. ])""",
     partial=lambda out, x: out * (1.0 - out),
     latex=r"\sigma({0})",
+    emit=lambda b, x: b.sigmoid(x),
 )
 softplus = unary(
     "softplus",
@@ -329,6 +345,7 @@ array([0., 2.])""",
     idempotent=True,
     latex=r"\max(0, {0})",
     domain=(REAL,),
+    emit=lambda b, x: b.relu(x),
 )
 
 
@@ -346,6 +363,7 @@ cast = defop(
     latex="{0}",
     samples=(sample((2, 3), dtype="float64"), sample((3,), dtype="int32")),
     errors=((sample(1.0, dtype="flaot32"), DtypeError, "unknown dtype 'flaot32'"),),
+    emit=lambda b, x, dtype: b.cast(x, as_dtype(dtype)),
     doc="""x as another dtype; floats become integers by dropping the fraction.
 
 Shape: any; the result has the same.

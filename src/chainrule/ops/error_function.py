@@ -23,6 +23,7 @@ erf = unary(
 array([0.        , 0.84270079])""",
     partial=lambda out, x: float(2.0 / np.sqrt(np.pi)) * _bell(x),
     latex=r"\operatorname{{erf}}({0})",
+    emit=lambda b, x: b.erf(x),
 )
 erfc = unary(
     "erfc",

@@ -7,6 +7,7 @@ import numpy as np
 from chainrule.aval import Aval, as_operand, aval_of, result_dtype
 from chainrule.errors import DtypeError, ShapeError
 from chainrule.ops.axes import integer, one_axis
+from chainrule.ops.lowering import Gather
 from chainrule.ops.shape import broadcast_to, unbroadcast
 from chainrule.ops.table import Box, Ids, defop, operand, sample, shape_of
 
@@ -156,6 +157,7 @@ index_op = defop(
     latex=r"{0}_{{[\,]}}",
     samples=tuple(sample(shape, *ids, pattern=tuple(p)) for shape, p, ids in _SAMPLES),
     errors=((sample((3, 4), pattern=(3, (None,) * 3)), ShapeError, "index 3 is outside axis 0"),),
+    emit=Gather(lambda x, pattern: x[(*key_of(pattern, ()), ...)]),
     doc="""Parts of an array, chosen by a static pattern and index arrays.
 
 >>> index_op(np.array([5.0, 6.0, 7.0]), np.array([2, 0]), pattern=("array",))

@@ -10,6 +10,7 @@ from chainrule.errors import ShapeError
 from chainrule.ops.arithmetic import where
 from chainrule.ops.axes import integer
 from chainrule.ops.layout import expand_dims, flatten
+from chainrule.ops.lowering import Contract, Expand
 from chainrule.ops.products import einsum
 from chainrule.ops.reduce import reduce_sum
 from chainrule.ops.shape import reshape, transpose, unbroadcast
@@ -84,6 +85,7 @@ matmul_op = defop(
         (sample((2, 3, 4), (3, 4, 5)), ShapeError, r"leading axes \(2,\) of x and \(3,\) of y"),
         (sample((3,), (3, 2)), ShapeError, "both need two axes"),
     ),
+    emit=Contract(),
     doc="""The matrix product over the last two axes; leading axes broadcast.
 
 >>> matmul_op(np.ones((2, 3)), np.ones((3, 4))).shape
@@ -179,6 +181,7 @@ linear = defop(
         (sample((2, 3), (4, 3), (3,)), ShapeError, r"expected a bias of shape \(4,\)"),
         (sample((2, 3), (3,), (3,)), ShapeError, "weight has shape"),
     ),
+    emit=Expand(lambda x, weight, bias: matmul(x, weight.T) + bias),
     doc="""x @ weight.T + bias, the step of a fully connected layer.
 
 One op, not three: on 100 x 784 x 25 the record saves a quarter of the forward and backward time,

@@ -23,6 +23,7 @@ def _compare(name: str, function: Callable, sign: str, example: str, **fields: A
         arity=2,
         latex="{0} " + sign + " {1}",
         domain=(REAL, REAL),
+        emit=lambda b, x, y: getattr(b, name)(x, y),
         errors=((sample((3,), (4,)), ShapeError, "do not broadcast"),),
         doc=f"""Where {name.replace("_", " ")}, element by element, as bool.
 
@@ -52,6 +53,7 @@ def _truth(name: str, function: Callable, sign: str, example: str) -> Op:
         arity=2,
         latex="{0} " + sign + " {1}",
         domain=(REAL, REAL),
+        emit=lambda b, x, y: getattr(b, name)(x, y),
         commutative=True,
         doc=f"""{name.replace("_", " ").capitalize()}, element by element; nonzero numbers are true.
 
@@ -68,7 +70,7 @@ logical_or = _truth("logical_or", np.logical_or, r"\lor", "[ True,  True, False]
 logical_xor = _truth("logical_xor", np.logical_xor, r"\oplus", "[False,  True, False]")
 
 
-def _test(name: str, function: Callable, latex: str, doc: str) -> Op:
+def _test(name: str, function: Callable, latex: str, doc: str, emit: Callable) -> Op:
     """Define a test of one argument."""
     return defop(
         name,
@@ -77,6 +79,7 @@ def _test(name: str, function: Callable, latex: str, doc: str) -> Op:
         latex=latex,
         domain=(REAL,),
         doc=doc,
+        emit=emit,
     )
 
 
@@ -89,6 +92,7 @@ logical_not = _test(
 >>> logical_not(np.array([True, False]))
 array([False,  True])
 """,
+    emit=lambda b, x: b.logical_not(x),
 )
 isnan = _test(
     "isnan",
@@ -99,6 +103,7 @@ isnan = _test(
 >>> isnan(np.array([1.0, np.nan]))
 array([False,  True])
 """,
+    emit=lambda b, x: b.isnan(x),
 )
 isinf = _test(
     "isinf",
@@ -109,6 +114,7 @@ isinf = _test(
 >>> isinf(np.array([1.0, -np.inf]))
 array([False,  True])
 """,
+    emit=lambda b, x: b.isinf(x),
 )
 isfinite = _test(
     "isfinite",
@@ -119,4 +125,5 @@ isfinite = _test(
 >>> isfinite(np.array([1.0, np.nan, np.inf]))
 array([ True, False, False])
 """,
+    emit=lambda b, x: b.isfinite(x),
 )

@@ -7,11 +7,12 @@ import numpy as np
 
 from chainrule.aval import Aval, aval_of, float_dtype
 from chainrule.errors import DataError, DtypeError, OptionError, ShapeError, unknown
-from chainrule.ops.arithmetic import binary, like
+from chainrule.ops.arithmetic import binary, like, where
 from chainrule.ops.elementwise import REAL, sigmoid
+from chainrule.ops.lowering import Expand
 from chainrule.ops.promotion import as_floating
 from chainrule.ops.reduce import reduce_sum
-from chainrule.ops.softmax import softmax
+from chainrule.ops.softmax import logsumexp, softmax
 from chainrule.ops.table import Ids, defop, dtype_of, sample, shape_of
 
 REDUCTIONS = ("mean", "sum", "none")
@@ -79,6 +80,40 @@ def _check_ids(ids: np.ndarray, classes: int) -> None:
     )
 
 
+def _infer_checked_ids(ids: Aval, *, classes: int) -> Aval:
+    if ids.dtype.kind not in "iu":
+        raise DtypeError(f"checked_ids: ids have dtype {ids.dtype}; expected integers.")
+    return ids
+
+
+def _checked_ids(ids: Any, *, classes: int) -> Any:
+    _check_ids(np.asarray(ids), classes)
+    return ids
+
+
+checked_ids = defop(
+    "checked_ids",
+    np=_checked_ids,
+    infer=_infer_checked_ids,
+    emit=lambda b, ids, classes: b.demand(ids, 0, classes),
+    idempotent=True,
+    latex="{0}",
+    samples=(sample(Ids((4,), 3), classes=3), sample(Ids((), 3), classes=3)),
+    errors=(
+        (sample(np.array([0, 3]), classes=3), DataError, "class id 3 in row 1, .* 0 to 2"),
+        (sample(np.zeros(2), classes=3), DtypeError, "expected integers"),
+    ),
+    doc="""Class ids as they are, once each is known to be from 0 to classes - 1.
+
+Raises:
+    DataError: one is not; the message names its row.
+
+>>> checked_ids(np.array([0, 2]), classes=3)
+array([0, 2])
+""",
+)
+
+
 def _cross_entropy(logits: Any, ids: Any, *, reduction: str = "mean") -> Any:
     logits, ids = np.asarray(logits), np.asarray(ids)
     if not _plainly_fit(logits, ids, reduction):
@@ -105,6 +140,25 @@ def _slope(g: Any, logits: Any, ids: Any, *, reduction: str = "mean") -> np.ndar
     table *= weight / total
     table[places] -= weight.reshape(-1) if reduction == "none" else weight
     return (table.T if axis == 0 else table).reshape(logits.shape)
+
+
+def _is_class(logits: Any, ids: Any) -> Any:
+    """For each row and class, whether it is the row's own."""
+    classes = shape_of(logits)[-1]
+    return checked_ids(ids, classes=classes)[..., None] == np.arange(classes)
+
+
+def _composed_cross_entropy(logits: Any, ids: Any, reduction: str) -> Any:
+    chosen = reduce_sum(where(_is_class(logits, ids), logits, 0.0), axis=-1)
+    rows = logsumexp(logits, axis=-1) - chosen
+    if reduction == "none":
+        return rows
+    total = reduce_sum(rows)
+    return total / math.prod(shape_of(ids)) if reduction == "mean" else total
+
+
+def _composed_slope(g: Any, logits: Any, ids: Any, reduction: str) -> Any:
+    return _share(g, ids, reduction) * (softmax(logits, -1) - _is_class(logits, ids))
 
 
 def _share(g: Any, ids: Any, reduction: str) -> Any:
@@ -153,6 +207,7 @@ cross_entropy_ids = defop(
     infer=_infer_cross_entropy,
     vjp=_cross_entropy_vjp,
     jvp=_cross_entropy_jvp,
+    emit=Expand(_composed_cross_entropy),
     latex=r"\ln \textstyle\sum e^{{{0}}} - {0}_{{{1}}}",
     samples=(
         sample((4, 3), Ids((4,), 3)),
@@ -194,6 +249,7 @@ cross_entropy_slope = defop(
     infer=_infer_slope,
     vjp=_slope_vjp,
     jvp=_slope_jvp,
+    emit=Expand(_composed_slope),
     latex=r"{0} \cdot (\operatorname{{softmax}}({1}) - 1_{{{2}}})",
     samples=(
         sample((), (4, 3), Ids((4,), 3)),

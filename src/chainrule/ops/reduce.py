@@ -13,6 +13,8 @@ from chainrule.ops.axes import Axis, one_axis, reduced, several_axes
 from chainrule.ops.elementwise import cast, sqrt
 from chainrule.ops.index import take_along_axis
 from chainrule.ops.layout import flip
+from chainrule.ops.logic import isnan, logical_or
+from chainrule.ops.lowering import Expand, Fold
 from chainrule.ops.promotion import concrete
 from chainrule.ops.shape import broadcast_to, concatenate, reshape
 from chainrule.ops.table import Op, defop, dtype_of, operand, sample, shape_of
@@ -71,6 +73,7 @@ reduce_sum = defop(
         _NO_AXIS,
         (sample((2, 3), axis=(0, 0)), ShapeError, r"axis \(0, 0\) names one axis .* twice"),
     ),
+    emit=Fold(lambda b, total, x: b.add(total, x), lambda dtype: 0),
     doc="""The sum over axes. Integers and bools add up in 64 bits."""
     + _SHAPE_NOTE
     + """
@@ -98,7 +101,7 @@ def _winners(out: Any, x: Any, axis: Axis, keepdims: bool) -> Any:
     return mask / where(count == 0, np.nan, count)  # an extreme that is NaN equals no element
 
 
-def _extreme(name: str, function: Callable, example: str) -> Op:
+def _extreme(name: str, function: Callable, start: Callable, example: str) -> Op:
     def vjp(g: Any, out: Any, x: Any, axis: Axis, keepdims: bool) -> tuple:
         return (_expand(g, x, axis, keepdims) * _winners(out, x, axis, keepdims),)
 
@@ -112,6 +115,7 @@ def _extreme(name: str, function: Callable, example: str) -> Op:
         infer=_infer_extreme(name),
         vjp=vjp,
         jvp=jvp,
+        emit=Fold(lambda b, most, x: getattr(b, f"{name}imum")(most, x), start),
         latex=rf"\{name}_{{{{{{axis}}}}}} {{0}}",
         samples=_AXES,
         errors=(_NO_AXIS, (sample((0, 3), axis=0), ShapeError, "no elements along axis 0")),
@@ -126,8 +130,16 @@ array({example})
     )
 
 
-reduce_max = _extreme("max", np.max, "[3., 4.]")
-reduce_min = _extreme("min", np.min, "[1., 2.]")
+def _least(dtype: np.dtype) -> Any:
+    return -np.inf if dtype.kind == "f" else False if dtype.kind == "b" else np.iinfo(dtype).min
+
+
+def _greatest(dtype: np.dtype) -> Any:
+    return np.inf if dtype.kind == "f" else True if dtype.kind == "b" else np.iinfo(dtype).max
+
+
+reduce_max = _extreme("max", np.max, _least, "[3., 4.]")
+reduce_min = _extreme("min", np.min, _greatest, "[1., 2.]")
 
 
 def _others(x: Any, axis: Axis) -> Any:
@@ -164,6 +176,7 @@ reduce_prod = defop(
     latex=r"\prod_{{{axis}}} {0}",
     samples=(*_AXES[1:4], sample(np.array([[0.0, 2.0], [0.0, 0.0]]), axis=1)),
     errors=(_NO_AXIS,),
+    emit=Fold(lambda b, product, x: b.multiply(product, x), lambda dtype: 1),
     doc="""The product over axes; its derivative is right where elements are zero, too."""
     + _SHAPE_NOTE
     + """
@@ -174,7 +187,7 @@ array([3., 8.])
 )
 
 
-def _truth(name: str, function: Callable, example: str) -> Op:
+def _truth(name: str, function: Callable, combine: Callable, start: bool, example: str) -> Op:
     def infer(x: Aval, *, axis: Axis = None, keepdims: bool = False) -> Aval:
         return Aval(reduced(x.shape, several_axes(name, axis, x.shape), keepdims), _BOOL)
 
@@ -182,6 +195,7 @@ def _truth(name: str, function: Callable, example: str) -> Op:
         name,
         np=_reduction(function),
         infer=infer,
+        emit=Fold(combine, lambda dtype: start),
         latex=rf"\operatorname{{{{{name}}}}}_{{{{{{axis}}}}}}({{0}})",
         samples=_AXES,
         errors=(_NO_AXIS,),
@@ -193,11 +207,28 @@ array({example})
     )
 
 
-reduce_any = _truth("any", np.any, "[ True,  True]")
-reduce_all = _truth("all", np.all, "[ True, False]")
+reduce_any = _truth(
+    "any", np.any, lambda b, found, x: b.logical_or(found, x), False, "[ True,  True]"
+)
+reduce_all = _truth(
+    "all", np.all, lambda b, found, x: b.logical_and(found, x), True, "[ True, False]"
+)
 
 
-def _position(name: str, function: Callable, word: str, example: str) -> Op:
+def _first_place(x: Any, best: Op, axis: int | None, keepdims: bool) -> Any:
+    """The first place along an axis that holds the best element, or a NaN."""
+    if axis is None:
+        place = _first_place(reshape(x, shape=(-1,)), best, 0, keepdims=False)
+        return reshape(place, shape=(1,) * len(shape_of(x))) if keepdims else place
+    shape = shape_of(x)
+    at = one_axis(best.name, axis, shape)
+    count = shape[at]
+    places = np.arange(count).reshape([count if i == at else 1 for i in range(len(shape))])
+    found = logical_or(x == best(x, axis=at, keepdims=True), isnan(x))
+    return reduce_min(where(found, places, count), axis=at, keepdims=keepdims)
+
+
+def _position(name: str, function: Callable, best: Op, word: str, example: str) -> Op:
     def infer(x: Aval, *, axis: int | None = None, keepdims: bool = False) -> Aval:
         axes = several_axes(name, axis, x.shape)
         if 0 in [x.shape[i] for i in axes]:
@@ -208,6 +239,7 @@ def _position(name: str, function: Callable, word: str, example: str) -> Op:
         name,
         np=_reduction(function),
         infer=infer,
+        emit=Expand(lambda x, axis, keepdims: _first_place(x, best, axis, keepdims)),
         latex=rf"\operatorname{{{{{name}}}}}_{{{{{{axis}}}}}}({{0}})",
         samples=_AXES[:3],
         errors=(_NO_AXIS, (sample((0,)), ShapeError, "no elements")),
@@ -219,8 +251,8 @@ np.int64({example})
     )
 
 
-argmax = _position("argmax", np.argmax, "largest", "0")
-argmin = _position("argmin", np.argmin, "smallest", "1")
+argmax = _position("argmax", np.argmax, reduce_max, "largest", "0")
+argmin = _position("argmin", np.argmin, reduce_min, "smallest", "1")
 
 
 def _infer_along(x: Aval, *, axis: int = -1) -> Aval:

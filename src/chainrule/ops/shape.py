@@ -8,6 +8,7 @@ import numpy as np
 from chainrule.aval import Aval, aval_of, result_dtype
 from chainrule.errors import DtypeError, ShapeError
 from chainrule.ops.axes import one_axis, sizes
+from chainrule.ops.lowering import Move
 from chainrule.ops.promotion import concrete
 from chainrule.ops.table import defop, sample, shape_of
 
@@ -65,6 +66,7 @@ reshape = defop(
         (sample((2, 3), shape=(-2, -3)), ShapeError, r"\(-2, -3\) has a size below -1"),
         (sample((2,), shape=(1.0, 2)), DtypeError, "must be an integer, got 1.0"),
     ),
+    emit=Move(lambda x, shape: x.reshape(shape)),
     doc="""The same elements, in row-major order, in another shape; one size may be -1.
 
 Shape: any, to `shape`, which holds as many elements.
@@ -108,6 +110,7 @@ transpose = defop(
         (sample((2, 3), axes=(0, 0)), ShapeError, r"axes \(0, 0\) do not name each of the 2 axes"),
         (sample((2, 3), axes=(0, 2)), ShapeError, r"axis 2 does not exist in shape \(2, 3\)"),
     ),
+    emit=Move(lambda x, axes: np.transpose(x, axes)),
     doc="""The axes in another order; without `axes`, reversed.
 
 Shape: (a, b, c) with axes (1, 2, 0) to (b, c, a).
@@ -140,6 +143,7 @@ broadcast_to = defop(
     latex=r"\operatorname{{broadcast}}_{{{shape}}}({0})",
     samples=(sample((3, 1), shape=(2, 3, 4)), sample((), shape=(2,)), sample((1,), shape=(0,))),
     errors=((sample((3,), shape=(4,)), ShapeError, r"\(3,\) does not broadcast to \(4,\)"),),
+    emit=Move(lambda x, shape: np.broadcast_to(x, shape)),
     doc="""x repeated, without copying, along axes of size 1 and new leading axes.
 
 Raises:

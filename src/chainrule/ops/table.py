@@ -79,9 +79,9 @@ class Op:
     For the passes, as far as no bit changes: `identity` lists (argument, number) that leave the
     other argument as it is; `involution` says f(f(x)) = x, `idempotent` f(f(x)) = f(x);
     `unchanged(aval, **params)` whether the op gives its argument back. `several` marks an op that
-    gives a tuple (control flow). `latex` is a format string with places for arguments ({0}),
-    options ({axis}) or all arguments ({all}); `grad.latex_form` fills it in, with parentheses where
-    needed.
+    gives a tuple (control flow). `emit` says how it is compiled (see `ops.lowering`). `latex` is a
+    format string with places for arguments ({0}), options ({axis}) or all arguments ({all});
+    `grad.latex_form` fills it in, with parentheses where needed.
     """
 
     name: str
@@ -103,6 +103,7 @@ class Op:
     idempotent: bool = False
     unchanged: Callable | None = None
     several: bool = False
+    emit: Any = None
     latex: str = ""
     domain: tuple[tuple[float, float], ...] = ()
     samples: tuple = ()

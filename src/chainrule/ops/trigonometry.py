@@ -98,6 +98,7 @@ tanh = unary(
 array([0., 1.])""",
     partial=lambda out, x: 1.0 - out * out,
     latex=r"\tanh({0})",
+    emit=lambda b, x: b.tanh(x),
 )
 arcsinh = unary(
     "arcsinh",

@@ -1,0 +1,266 @@
+"""Fusion: which ops are computed together, in one pass over the same elements.
+
+A group is elementwise ops over one index space, perhaps around one thing that they begin with:
+
+- `map`: elementwise ops; sums over leading axes are computed where they are needed
+- `rows`: the same with folds of each row, such as a softmax with its loss and slope
+- `product`: a matrix product, followed by elementwise ops on its result
+- `assemble`: an array written part by part
+- `call`: an op that the interpreter runs
+"""
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+from chainrule.compile.lowered import Places, computable, is_number
+from chainrule.graph.node import Node
+from chainrule.ops.lowering import Assemble, Contract, Fold, Gather, View
+
+FULL, ROW = "full", "row"
+
+
+@dataclass(eq=False)
+class Group:
+    """Ops that are computed in one pass over `dims`.
+
+    `roles` says of each member whether it has a value for each element or one for each row;
+    `stored` are the members that others need.
+    """
+
+    kind: str
+    dims: tuple[int, ...]
+    roles: dict[Node, str] = field(default_factory=dict)
+    stored: list[Node] = field(default_factory=list)
+    product: Node | None = None
+
+    @property
+    def members(self) -> list[Node]:
+        return list(self.roles)
+
+    @property
+    def first(self) -> Node:
+        return next(iter(self.roles))
+
+
+def squeezed(shape: tuple[int, ...]) -> tuple[int, ...]:
+    return tuple(size for size in shape if size != 1)
+
+
+class Fusion:
+    """Sorts the nodes of a graph into groups."""
+
+    def __init__(self, places: Places):
+        self.places = places
+        self.groups: list[Group] = []
+        self.home: dict[Node, Group] = {}
+        self.inlined: set[Node] = set()
+        self._feeds: dict[Group, set[Group]] = {}
+        needed = set(places.outputs)
+        for node in places.computed:
+            if self._is_cheap(node) and node not in needed:
+                self.inlined.add(node)
+            else:
+                self._place(node)
+        self._mark_stored(needed)
+
+    def _is_cheap(self, node: Node) -> bool:
+        """Whether it costs less to compute a node again than to store it: a mask of a comparison.
+
+        Its users must all be elementwise, over the same elements.
+        """
+        if not (computable(node) and callable(node.op.emit) and node.aval.dtype.kind == "b"):
+            return False
+        users = self.places.users(node)
+        return all(
+            computable(user)
+            and callable(user.op.emit)
+            and user.aval.shape == node.aval.shape
+            and node in user.args
+            for user in users
+        )
+
+    def _place(self, node: Node) -> None:
+        emit = node.op.emit
+        if not computable(node) or 0 in (node.aval.size, *(arg.aval.size for arg in node.args)):
+            self._new("call", (), node)
+        elif callable(emit):
+            self._place_elementwise(node)
+        elif isinstance(emit, Fold):
+            self._place_fold(node)
+        elif isinstance(emit, Contract):
+            group = self._new("product", node.aval.shape, node)
+            group.product = node
+        elif isinstance(emit, Gather):
+            self._new("map", squeezed(node.aval.shape), node)
+        elif isinstance(emit, Assemble):
+            self._new("assemble", node.aval.shape, node)
+        else:
+            self._new("call", (), node)
+
+    def _new(self, kind: str, dims: tuple[int, ...], node: Node) -> Group:
+        group = Group(kind, dims)
+        self.groups.append(group)
+        self._feeds[group] = set()
+        self._join(group, node, FULL)
+        return group
+
+    def _join(self, group: Group, node: Node, role: str) -> None:
+        for needed in self._inlined_args(node):
+            if needed not in group.roles:
+                self._note_needs(group, needed)
+                group.roles[needed] = role
+        group.roles[node] = role
+        self.home[node] = group
+        self._note_needs(group, node)
+
+    def _inlined_args(self, node: Node) -> Iterator[Node]:
+        for arg in node.args:
+            root = self.places.refs[arg].root
+            if root in self.inlined:
+                yield from self._inlined_args(root)
+                yield root
+
+    def _note_needs(self, group: Group, node: Node) -> None:
+        for root in self._roots(node):
+            if root in self.home and self.home[root] is not group:
+                self._feeds[group].add(self.home[root])
+
+    def _roots(self, node: Node) -> list[Node]:
+        """The buffers that a node reads, also by way of what is inlined."""
+        found = []
+        for arg in node.args:
+            root = self.places.refs[arg].root
+            found += self._roots(root) if root in self.inlined else [root]
+        return found
+
+    def _place_elementwise(self, node: Node) -> None:
+        for group in self._candidates(node):
+            role = self._role_in(group, node)
+            if role and not self._would_wait_for_itself(group, node):
+                self._join(group, node, role)
+                return
+        self._new("map", squeezed(node.aval.shape), node)
+
+    def _candidates(self, node: Node) -> list[Group]:
+        """The groups of the arguments, the last one first."""
+        groups = {self.home[root] for root in self._roots(node) if root in self.home}
+        order = [group for group in groups if group.kind in ("map", "rows", "product")]
+        return sorted(order, key=self.groups.index, reverse=True)
+
+    def _role_in(self, group: Group, node: Node) -> str:
+        """What a node would be in a group; empty where it does not fit in."""
+        size = math.prod(node.aval.shape)
+        if group.kind == "rows":
+            own = [self.places.refs[arg].root for arg in node.args]
+            in_rows = any(group.roles.get(root) == ROW for root in own)
+            if size == group.dims[0] and (in_rows or group.dims[1] != 1):
+                role = ROW
+            elif size == math.prod(group.dims):
+                role = FULL
+            else:
+                return ""
+        elif squeezed(node.aval.shape) == squeezed(group.dims):
+            role = FULL
+        else:
+            return ""
+        nodes = [*self._inlined_args(node), node]
+        fits = all(self._reads(group, role, part, nodes) for part in nodes)
+        return role if fits else ""
+
+    def _reads(self, group: Group, role: str, node: Node, along: list[Node]) -> bool:
+        """Whether all arguments of a node can be read along a group's dims."""
+        dims = group.dims if role == FULL else group.dims[:1]
+        for arg in node.args:
+            root = self.places.refs[arg].root
+            if is_number(root) or root in along:
+                continue
+            view = self.places.on(arg, node.aval.shape, dims)
+            if view is None or (root in group.roles and not _in_step(view, group, role, root)):
+                return False
+        return True
+
+    def _would_wait_for_itself(self, group: Group, node: Node) -> bool:
+        """Whether an argument is computed by a group that needs this one first."""
+        homes = {self.home[root] for root in self._roots(node) if root in self.home}
+        return any(group in self.ancestors(home) for home in homes - {group})
+
+    def ancestors(self, group: Group) -> set[Group]:
+        found: set[Group] = set()
+        waiting = [group]
+        while waiting:
+            for before in self._feeds[waiting.pop()]:
+                if before not in found:
+                    found.add(before)
+                    waiting.append(before)
+        return found
+
+    def _place_fold(self, node: Node) -> None:
+        outer, length, inner = node.args[0].aval.shape
+        if inner != 1:
+            self._new("map", squeezed((outer, inner)), node)
+            return
+        root = self.places.refs[node.args[0]].root
+        dims = (outer, length)
+        group = self.home.get(root)
+        if group is not None and group.kind in ("map", "rows") and self._as_rows(group, dims, node):
+            self._join(group, node, ROW)
+            return
+        group = self._new("rows", dims, node)
+        group.roles[node] = ROW
+
+    def _as_rows(self, group: Group, dims: tuple[int, int], fold: Node) -> bool:
+        """Make a group of elementwise ops one over rows, where all that it reads allows that."""
+        if group.kind == "rows":
+            view = self.places.on(fold.args[0], fold.args[0].aval.shape, dims)
+            root = self.places.refs[fold.args[0]].root
+            return (
+                group.dims == dims and view is not None and _in_step(view, group, FULL, root)
+            )
+        plain = all(callable(node.op.emit) for node in group.roles)
+        if not plain or math.prod(group.dims) != math.prod(dims):
+            return False
+        trial = Group("rows", dims, dict(group.roles))
+        view = self.places.on(fold.args[0], fold.args[0].aval.shape, dims)
+        if view is None or not _in_step(view, trial, FULL, self.places.refs[fold.args[0]].root):
+            return False
+        nodes = list(group.roles)
+        if not all(self._reads(trial, FULL, node, [n for n in nodes if n in self.inlined]) for node in nodes):
+            return False
+        group.kind, group.dims = "rows", dims
+        return True
+
+    def _mark_stored(self, needed: set[Node]) -> None:
+        for node in needed:
+            if node in self.home and node not in self.home[node].stored:
+                self.home[node].stored.append(node)
+        for group in self.groups:
+            for node in group.roles:
+                for root in self._roots(node):
+                    home = self.home.get(root)
+                    if home is not None and home is not group and root not in home.stored:
+                        home.stored.append(root)
+
+    def needs(self, group: Group) -> list[Node]:
+        """The buffers that a group reads and does not make."""
+        found: dict[Node, None] = {}
+        for node in group.roles:
+            found.update(dict.fromkeys(self._roots(node)))
+        return [root for root in found if root not in group.roles and not is_number(root)]
+
+
+def _in_step(view: View, group: Group, role: str, root: Node) -> bool:
+    """Whether a member is read at the very element where it has just been computed."""
+    own = group.roles[root]
+    if own == FULL:
+        return role == FULL and view == View.whole(group.dims)
+    rows = group.dims[:1]
+    if role == ROW:
+        return view == View.whole(rows)
+    return view == View(group.dims, (*View.whole(rows).strides, 0))
+
+
+def describe(group: Group) -> dict[str, Any]:
+    """A group in numbers, for people."""
+    return {"kind": group.kind, "dims": group.dims, "ops": [n.op.name for n in group.roles]}

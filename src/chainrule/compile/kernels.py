@@ -1,0 +1,105 @@
+"""One function for each group, which computes one task of it: a fixed part of its elements."""
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from llvmlite import ir
+
+from chainrule.compile import loops
+from chainrule.compile.body import Body
+from chainrule.compile.code import I64, PTR, Code
+from chainrule.compile.groups import Group
+from chainrule.compile.lowered import Places
+from chainrule.compile.product import Product
+from chainrule.compile.target import Target
+from chainrule.graph.node import Node
+
+
+@dataclass(eq=False)
+class Kernel:
+    """The code of a group. Task number t computes `grain` elements of axis `axis` from t * grain on.
+
+    The division depends on shapes alone, never on the number of threads.
+    """
+
+    name: str
+    group: Group
+    axis: int
+    grain: int
+    tasks: int
+
+    def rows(self) -> int:
+        return self.group.dims[self.axis] if self.group.dims else 1
+
+
+def emit_kernel(
+    kernel: Kernel,
+    module: ir.Module,
+    places: Places,
+    slot_of: Callable[[Node], int],
+    fault_slot: int,
+    target: Target,
+) -> ir.Function:
+    """Write a kernel's function: (table, task)."""
+    code = Code(module, kernel.name, [PTR, I64], target)
+    table, task = code.arguments
+
+    def addresses(root: Node) -> ir.Value:
+        return code.address(table, slot_of(root))
+
+    body = Body(code, kernel.group, places, addresses, lambda: code.address(table, fault_slot))
+    if kernel.group.kind == "product":
+        _emit_product(code, Product(body), kernel, task)
+    else:
+        start, stop = _bounds(code, kernel, task)
+        emit = loops.emit_rows if kernel.group.kind == "rows" else loops.emit_map
+        emit(code, body, start, stop)
+    return code.finish()
+
+
+def _bounds(code: Code, kernel: Kernel, task: ir.Value) -> tuple[Any, Any]:
+    size = kernel.rows()
+    if kernel.tasks == 1:
+        return 0, size
+    start = code.times(task, kernel.grain)
+    if size % kernel.grain == 0:
+        return start, code.plus(start, kernel.grain)
+    stop = code.plus(start, kernel.grain)
+    return start, code.ir.select(code.ir.icmp_signed("<", stop, I64(size)), stop, I64(size))
+
+
+def _emit_product(code: Code, product: Product, kernel: Kernel, task: ir.Value) -> None:
+    """The tasks of a product divide its stack, its rows or its columns."""
+
+    def part(start: Any, length: int) -> None:
+        if kernel.axis == 0:
+            with code.loop(start, code.plus(start, length)) as b:
+                product.emit(b, 0, product.m, 0, product.n)
+        elif kernel.axis == 1:
+            product.emit(0, start, length, 0, product.n)
+        else:
+            product.emit(0, 0, product.m, start, length)
+
+    size = kernel.rows()
+    if kernel.tasks == 1:
+        part(0, size)
+        return
+    start, rest = code.times(task, kernel.grain), size % kernel.grain
+    if not rest:
+        part(start, kernel.grain)
+        return
+    last = code.ir.icmp_signed("==", task, I64(kernel.tasks - 1))
+    with code.ir.if_else(last) as (then, otherwise):
+        with then:
+            part((kernel.tasks - 1) * kernel.grain, rest)
+        with otherwise:
+            part(start, kernel.grain)
+
+
+def divided(size: int, cost: float, least: float, unit: int, most: int = 8) -> tuple[int, int]:
+    """(grain, tasks) for `size` elements that cost so much together: none is worth too little."""
+    tasks = max(1, min(most, int(cost // least), size // unit))
+    grain = math.ceil(math.ceil(size / tasks) / unit) * unit
+    return grain, math.ceil(size / grain)

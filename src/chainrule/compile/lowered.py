@@ -1,0 +1,202 @@
+"""A graph brought to the forms that the code generator knows, and each value as a part of a buffer.
+
+What is left after `simplified`: elementwise ops, folds of the middle axis of three, products of
+matrices or of stacks of them, selections by ids, assemblies, and calls that the interpreter runs.
+Values that only move elements are views of the buffer that they come from.
+"""
+
+import math
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from chainrule.aval import Aval, aval_of
+from chainrule.compile.lanes import supported
+from chainrule.graph.graph import Graph
+from chainrule.graph.node import Node
+from chainrule.graph.passes import optimize
+from chainrule.graph.trace import trace
+from chainrule.ops import broadcast_to, cast, reshape, transpose
+from chainrule.ops.axes import several_axes
+from chainrule.ops.lowering import Contract, Expand, Fold, Gather, Move, View
+from chainrule.ops.table import Op, make_op
+
+COPY = make_op(
+    "copy",
+    np=lambda x: np.array(x),
+    infer=lambda x: Aval(x.shape, x.dtype),
+    emit=lambda b, x: b.concrete(x),
+    latex="{0}",
+    domain=((-3.0, 3.0),),
+    doc="""The same elements in a buffer of their own; stands in compiled graphs only.""",
+)
+
+
+class Ref(NamedTuple):
+    """A value as a regular part of the buffer that belongs to a node."""
+
+    root: Node
+    view: View
+
+
+def call(op: Op, *args: Node, like: Node, **params: Any) -> Node:
+    """A node of `op` at the place of another one."""
+    params = {**op.defaults, **params}
+    aval = op.infer(*(arg.aval for arg in args), **params)
+    return Node(aval, op, args, params, place=like.place)
+
+
+def simplified(graph: Graph) -> Graph:
+    """Put composed ops into simpler ones, and folds and products into one form each."""
+    while any(isinstance(node.op.emit, Expand) for node in graph.calls):
+        graph = optimize(graph.rebuilt(_expanded))
+    return optimize(graph.rebuilt(_in_one_form))
+
+
+def _expanded(node: Node, op: Op, args: tuple[Node, ...]) -> Node:
+    fresh = node.with_args(args)
+    if not isinstance(op.emit, Expand):
+        return fresh
+    rule: Callable = op.emit.rule
+    small = trace(lambda *xs: rule(*xs, **node.params))(*(arg.aval for arg in args))
+    new: dict[Node, Node] = dict(zip(small.inputs, args, strict=True))
+    for inner in small.nodes:
+        if inner not in new:
+            new[inner] = inner if inner.op is None else _moved(inner, new, node)
+    (result,) = (new[out] for out in small.outputs)
+    same = result.aval.dtype == node.aval.dtype
+    return result if same else call(cast, result, like=node, dtype=node.aval.dtype)
+
+
+def _moved(inner: Node, new: dict[Node, Node], node: Node) -> Node:
+    args = tuple(new[arg] for arg in inner.args)
+    return Node(inner.aval, inner.op, args, inner.params, place=node.place)
+
+
+def _in_one_form(node: Node, op: Op, args: tuple[Node, ...]) -> Node:
+    if isinstance(op.emit, Fold):
+        return _fold(node, op, args[0])
+    if isinstance(op.emit, Contract):
+        return _product(node, op, args)
+    return node.with_args(args)
+
+
+def _fold(node: Node, op: Op, x: Node) -> Node:
+    """A fold of the middle one of three axes; the axes are brought together where they are apart."""
+    shape = x.aval.shape
+    if len(shape) == 3 and node.params["axis"] == 1 and not node.params["keepdims"]:
+        return node.with_args((x,))
+    axes = sorted(several_axes(op.name, node.params["axis"], shape))
+    gone = [axis for axis in axes if shape[axis] != 1]
+    kept = [axis for axis in range(len(shape)) if axis not in gone]
+    if gone and [*range(gone[0], gone[-1] + 1)] == gone:
+        outer, inner = math.prod(shape[: gone[0]]), math.prod(shape[gone[-1] + 1 :])
+    else:
+        x = call(transpose, x, like=node, axes=(*kept, *gone))
+        outer, inner = math.prod(shape[axis] for axis in kept), 1
+    length = math.prod(shape[axis] for axis in gone)
+    x = call(reshape, x, like=node, shape=(outer, length, inner))
+    folded = call(op, x, like=node, axis=1)
+    return call(reshape, folded, like=node, shape=node.aval.shape)
+
+
+def _product(node: Node, op: Op, args: tuple[Node, ...]) -> Node:
+    """A product of two stacks of matrices of equal depth; of one dtype."""
+    shape = node.aval.shape
+    lead = shape[:-2]
+    stacks = []
+    for arg in args:
+        sizes = arg.aval.shape[-2:]
+        if arg.aval.dtype != node.aval.dtype:
+            arg = call(cast, arg, like=node, dtype=node.aval.dtype)
+        if arg.aval.shape[:-2] != lead:
+            arg = call(broadcast_to, arg, like=node, shape=(*lead, *sizes))
+        stack = (math.prod(lead), *sizes)
+        stacks.append(arg if len(lead) == 1 else call(reshape, arg, like=node, shape=stack))
+    product = call(op, *stacks, like=node)
+    return product if len(lead) == 1 else call(reshape, product, like=node, shape=shape)
+
+
+def moves(node: Node) -> bool:
+    """Whether a node only moves elements of its argument."""
+    emit = node.op.emit if node.op else None
+    return isinstance(emit, Move) or (isinstance(emit, Gather) and len(node.args) == 1)
+
+
+class Places:
+    """Where the value of each node lies: a node of its own buffer, and the part of it."""
+
+    def __init__(self, graph: Graph):
+        self.refs: dict[Node, Ref] = {}
+        self.computed: list[Node] = []
+        self._copies: dict[Node, Node] = {}
+        for node in graph.nodes:
+            if node.op is not None and moves(node):
+                self.refs[node] = self._view(node)
+            else:
+                self.refs[node] = Ref(node, View.whole(node.aval.shape))
+                if node.op is not None:
+                    self.computed.append(node)
+        self.outputs = [self._own(node) for node in graph.outputs]
+        self._users: dict[Node, list[Node]] = {}
+        for node in (*graph.calls, *self._copies.values()):
+            for arg in node.args:
+                self._users.setdefault(arg, []).append(node)
+
+    def users(self, node: Node) -> list[Node]:
+        """The nodes that take a node as an argument."""
+        return self._users.get(node, [])
+
+    def _view(self, node: Node) -> Ref:
+        root, view = self.refs[node.args[0]]
+        seen = view.apply(lambda array: node.op.emit.view(array, node.params))
+        if seen is None:
+            root = self._copy(node.args[0])
+            seen = View.whole(root.aval.shape).apply(
+                lambda array: node.op.emit.view(array, node.params)
+            )
+        return Ref(root, seen)
+
+    def _copy(self, node: Node) -> Node:
+        if node not in self._copies:
+            copy = call(COPY, node, like=node)
+            self._copies[node] = copy
+            self.refs[copy] = Ref(copy, View.whole(copy.aval.shape))
+            self.computed.append(copy)
+        return self._copies[node]
+
+    def _own(self, node: Node) -> Node:
+        """A result has a buffer of its own, all of it, in row-major order."""
+        root, view = self.refs[node]
+        if root.op is None or view != View.whole(root.aval.shape):
+            return self._copy(node)
+        return root
+
+    def on(self, node: Node, shape: tuple[int, ...], dims: tuple[int, ...]) -> View | None:
+        """How a value, spread over a shape, runs along `dims`; None where it takes a copy."""
+        return self.refs[node].view.apply(lambda a: np.broadcast_to(a, shape).reshape(dims))
+
+
+def is_number(node: Node) -> bool:
+    """Whether a node is one number that is known now."""
+    return node.is_constant and aval_of(node.value).size == 1 and aval_of(node.value).ndim == 0
+
+
+def computable(node: Node) -> bool:
+    """Whether the code generator can compute a node."""
+    if node.op.emit is None or node.op.several or not supported(node.aval.dtype):
+        return False
+    return all(supported(arg.aval.dtype) and _fits(arg, node) for arg in node.args)
+
+
+def _fits(arg: Node, node: Node) -> bool:
+    """Whether a Python number can be held in the dtypes that it meets."""
+    if not (arg.is_constant and arg.aval.weak):
+        return True
+    dtypes = {other.aval.dtype for other in node.args if not other.aval.weak}
+    number = arg.value
+    return not isinstance(number, int) or all(
+        dtype.kind not in "iu" or np.iinfo(dtype).min <= number <= np.iinfo(dtype).max
+        for dtype in dtypes
+    )

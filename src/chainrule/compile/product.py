@@ -1,0 +1,342 @@
+"""The code of a matrix product: register tiles, their edges, and what is computed on the result."""
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from llvmlite import ir
+
+from chainrule.compile.body import SCALAR, Body
+from chainrule.compile.code import Code, Part
+from chainrule.compile.lanes import Value
+from chainrule.compile.tiles import Tile, choose
+from chainrule.graph.node import Node
+from chainrule.ops.lowering import View
+
+I32 = ir.IntType(32)
+_BLOCK_BYTES = 192 * 1024
+"""So much of y is gone through for all rows of x before the next part of it is begun."""
+_PANEL_BYTES = 256 * 1024
+
+
+class Product:
+    """A matrix product of one shape, and the tile that it is made of."""
+
+    def __init__(self, body: Body, tile: Tile | None = None):
+        self.body = body
+        self.code = body.code
+        self.node: Node = body.group.product
+        x, y = self.node.args
+        self.stack, self.m, self.k = x.aval.shape
+        self.n = y.aval.shape[2]
+        self.dtype = self.node.aval.dtype
+        self.x_root, self.x = body.places.refs[x]
+        self.y_root, self.y = body.places.refs[y]
+        self.lanes = self.code.target.lanes(self.dtype.itemsize)
+        while self.lanes >= 2 * max(self.n, self.k):
+            self.lanes //= 2
+        self.tile = tile or choose_tile(self, self.m)
+        self.plain = body.group.members == [self.node]
+        self.panel: ir.Value | None = None
+
+    def x_at(self, b: Any, m: Any, k: Any) -> Any:
+        return self.body.place(self.x, (b, m, k))
+
+    def y_at(self, b: Any, k: Any, n: Any) -> Any:
+        return self.body.place(self.y, (b, k, n))
+
+    def emit(self, b: Any, first_row: Any, rows: int, first_column: Any, columns: int) -> None:
+        """A part of the result: `rows` and `columns` are known now, where they begin later."""
+        if self.tile.scheme == "dot":
+            self._emit_dots(b, first_row, rows, first_column, columns)
+        else:
+            self._emit_outer(b, first_row, rows, first_column, columns)
+
+    def _emit_outer(self, b: Any, m0: Any, rows: int, n0: Any, columns: int) -> None:
+        code, wide = self.code, self.tile.columns * self.lanes
+        if self.tile.pack:
+            self._pack(b, n0, columns)
+
+        def strip(j: Any, width: int) -> None:
+            def tile(i: Any, height: int) -> None:
+                self._outer_tile(b, code.plus(m0, i), height, n0, j, width)
+
+            spread(code, rows, self.tile.rows, tile)
+
+        spread(code, columns, wide, strip)
+
+    def _pack(self, b: Any, n0: Any, columns: int) -> None:
+        """Copy y so that its elements lie next to each other along the columns."""
+        code = self.code
+        self.panel = code.scratch(self.dtype, self.k * columns)
+        with code.loop(0, columns) as j, code.loop(0, self.k) as k:
+            place = self.y_at(b, k, code.plus(n0, j))
+            one = code.load(self.body.addresses(self.y_root), self.dtype, place, 0, SCALAR)
+            code.store(one, self.panel, code.plus(code.times(k, columns), j), SCALAR)
+        self._panel_columns = columns
+
+    def _y_vector(self, b: Any, k: Any, n0: Any, j: Any, part: Part) -> Value:
+        code = self.code
+        if self.panel is not None:
+            place = code.plus(code.times(k, self._panel_columns), j)
+            return code.load(self.panel, self.dtype, place, 1, part)
+        place = self.y_at(b, k, code.plus(n0, j))
+        base = self.body.addresses(self.y_root)
+        return code.load(base, self.dtype, place, 1, part)
+
+    def _outer_tile(self, b: Any, m: Any, height: int, n0: Any, j: Any, width: int) -> None:
+        code, lanes = self.code, self.code.lanes(self.lanes)
+        parts = _parts(width, self.lanes)
+        zero = lanes.constant(0, self.dtype)
+        totals = [[code.variable(zero.ir.type) for _ in parts] for _ in range(height)]
+        for row in totals:
+            for total in row:
+                code.ir.store(zero.ir, total)
+
+        def step(k: Any) -> None:
+            ys = [
+                self._y_vector(b, k, n0, code.plus(j, p * self.lanes), part)
+                for p, part in enumerate(parts)
+            ]
+            first = self.x_at(b, m, k)
+            for i, row in enumerate(totals):
+                place = code.plus(first, i * self.x.strides[1])
+                x = code.load(self.body.addresses(self.x_root), self.dtype, place, 0, SCALAR)
+                spreaded = lanes.splat(x)
+                for y, total in zip(ys, row, strict=True):
+                    before = Value(self.dtype, code.ir.load(total, typ=zero.ir.type))
+                    code.ir.store(lanes.add(lanes.multiply(spreaded, y), before).ir, total)
+
+        unrolled(code, self.k, 2, step)
+        values = [
+            [Value(self.dtype, code.ir.load(total, typ=zero.ir.type)) for total in row]
+            for row in totals
+        ]
+        self._finish(b, m, code.plus(n0, j), width, values, parts)
+
+    def _finish(
+        self, b: Any, m: Any, n: Any, width: int, values: list[list[Value]], parts: list[Part]
+    ) -> None:
+        """Store a tile, or leave it to what is computed on it."""
+        code = self.code
+        if self.plain:
+            whole = View.whole(self.body.group.dims)
+            base = self.body.addresses(self.node)
+            for i, row in enumerate(values):
+                for p, (value, part) in enumerate(zip(row, parts, strict=True)):
+                    at = (b, code.plus(m, i), code.plus(n, p * self.lanes))
+                    code.store(value, base, self.body.place(whole, at), part)
+            return
+        held = code.scratch(self.dtype, len(values) * len(parts) * self.lanes)
+        pitch = len(parts) * self.lanes
+        for i, row in enumerate(values):
+            for p, value in enumerate(row):
+                code.store(value, held, i * pitch + p * self.lanes, Part(self.lanes, self.lanes))
+        self.epilogue(b, m, len(values), n, width, held, pitch)
+
+    def epilogue(
+        self, b: Any, m: Any, height: int, n: Any, width: int, held: ir.Value, pitch: int
+    ) -> None:
+        """The members that follow the product, on a tile that is held in scratch memory."""
+        code, body = self.code, self.body
+        whole = View.whole(body.group.dims)
+        lanes = min(body.width(), self.lanes)
+
+        def visit(i: Any, j: Any, part: Part) -> None:
+            place = code.plus(code.times(i, pitch), j)
+            memo = {self.node: code.load(held, self.dtype, place, 1, part)}
+            at = [b, code.plus(m, i), code.plus(n, j)]
+            for node in body.group.stored:
+                value = body.value(node, at, part, memo)
+                code.store(value, body.addresses(node), body.place(whole, at), part)
+
+        with code.loop(0, height) as i:
+            full = width - width % lanes
+            if full > 2 * lanes:
+                with code.loop(0, full, lanes) as j:
+                    visit(i, j, Part(lanes, lanes))
+            else:
+                for j in range(0, full, lanes):
+                    visit(i, j, Part(lanes, lanes))
+            if width % lanes:
+                visit(i, full, Part(lanes, width % lanes))
+
+    def _emit_dots(self, b: Any, m0: Any, rows: int, n0: Any, columns: int) -> None:
+        code = self.code
+        wide = max(self.tile.columns, _BLOCK_BYTES // (self.k * self.dtype.itemsize))
+        wide -= wide % self.tile.columns
+
+        def strip(block: Any, width: int) -> None:
+            held = code.scratch(self.dtype, self.tile.rows * width)
+
+            def band(i: Any, height: int) -> None:
+                m, n = code.plus(m0, i), code.plus(n0, block)
+
+                def tile(j: Any, across: int) -> None:
+                    self._dot_tile(b, m, height, code.plus(n, j), across, held, width, j)
+
+                spread(code, width, self.tile.columns, tile)
+                if not self.plain:
+                    self.epilogue(b, m, height, n, width, held, width)
+
+            spread(code, rows, self.tile.rows, band)
+
+        spread(code, columns, wide, strip)
+
+    def _dot_tile(
+        self, b: Any, m: Any, height: int, n: Any, width: int, held: ir.Value, pitch: int, j: Any
+    ) -> None:
+        code, lanes = self.code, self.code.lanes(self.lanes)
+        zero = lanes.constant(0, self.dtype)
+        totals = [[code.variable(zero.ir.type) for _ in range(width)] for _ in range(height)]
+        for row in totals:
+            for total in row:
+                code.ir.store(zero.ir, total)
+
+        def step(k: Any, part: Part) -> None:
+            x_first, y_first = self.x_at(b, m, k), self.y_at(b, k, n)
+            x_base, y_base = self.body.addresses(self.x_root), self.body.addresses(self.y_root)
+            xs = [
+                code.load(x_base, self.dtype, code.plus(x_first, i * self.x.strides[1]), 1, part)
+                for i in range(height)
+            ]
+            for c in range(width):
+                y = code.load(
+                    y_base, self.dtype, code.plus(y_first, c * self.y.strides[2]), 1, part
+                )
+                for i in range(height):
+                    total = totals[i][c]
+                    before = Value(self.dtype, code.ir.load(total, typ=zero.ir.type))
+                    code.ir.store(lanes.add(lanes.multiply(xs[i], y), before).ir, total)
+
+        whole = self.k - self.k % self.lanes
+        if whole:
+            with code.loop(0, whole, self.lanes) as k:
+                step(k, Part(self.lanes, self.lanes))
+        if self.k % self.lanes:
+            step(whole, Part(self.lanes, self.k % self.lanes))
+        for i, row in enumerate(totals):
+            sums = [code.ir.load(total, typ=zero.ir.type) for total in row]
+            packed = Value(self.dtype, add_up(code, sums, self.lanes))
+            slots = packed.ir.type.count if isinstance(packed.ir.type, ir.VectorType) else 1
+            part = Part(slots, min(width, slots))
+            if self.plain:
+                at = (b, code.plus(m, i), n)
+                place = self.body.place(View.whole(self.body.group.dims), at)
+                code.store(packed, self.body.addresses(self.node), place, part)
+            else:
+                code.store(packed, held, code.plus(i * pitch, j), part)
+
+
+def choose_tile(product: Product, rows: int) -> Tile:
+    """The best tile where so many rows are computed in one go."""
+    x_step, y_step = product.x.strides, product.y.strides
+    return choose(
+        rows,
+        product.n,
+        product.k,
+        product.lanes,
+        product.code.target,
+        (y_step[2] == 1 or product.n == 1, y_step[1] == 1 or product.k == 1),
+        x_step[2] == 1 or product.k == 1,
+    )
+
+
+def _parts(width: int, lanes: int) -> list[Part]:
+    parts = [Part(lanes, lanes)] * (width // lanes)
+    return [*parts, Part(lanes, width % lanes)] if width % lanes else parts
+
+
+def spread(code: Code, size: int, part: int, make: Callable[[Any, int], None]) -> None:
+    """make(start, length) for the parts that cover a size: whole ones in a loop, then the rest."""
+    whole, rest = divmod(size, part)
+    if whole == 1:
+        make(0, part)
+    elif whole:
+        with code.loop(0, whole * part, part) as start:
+            make(start, part)
+    if rest:
+        make(whole * part, rest)
+
+
+def unrolled(code: Code, count: int, times: int, step: Callable[[Any], None]) -> None:
+    """step(0), step(1), ...: several in one turn of the loop."""
+    whole = count - count % times
+    if whole > times:
+        with code.loop(0, whole, times) as k:
+            for u in range(times):
+                step(code.plus(k, u))
+    else:
+        for u in range(whole):
+            step(u)
+    for u in range(whole, count):
+        step(u)
+
+
+def add_up(code: Code, vectors: list[ir.Value], lanes: int) -> ir.Value:
+    """The sum of the lanes of each vector, side by side in one short vector.
+
+    Pairs are joined so that each step adds as many lanes as a register has; every sum is taken in
+    the same order, whatever its place.
+    """
+    if lanes == 1:
+        return vectors[0]
+    slots = 1
+    while slots < len(vectors):
+        slots *= 2
+    level: list[ir.Value | None] = [*vectors, *[None] * (slots - len(vectors))]
+    span = lanes
+    while len(level) > 1:
+        level = [
+            _joined(code, level[i], level[i + 1], lanes, span) for i in range(0, len(level), 2)
+        ]
+        span //= 2
+    (total,) = level
+    while span > 1:
+        total = _folded(code, total, lanes, span)
+        span //= 2
+    mask = ir.Constant(ir.VectorType(I32, slots), [slot * (lanes // slots) for slot in range(slots)])
+    if slots == 1:
+        return code.ir.extract_element(total, I32(0))
+    return code.ir.shuffle_vector(total, total, mask)
+
+
+def _joined(code: Code, x: Any, y: Any, lanes: int, span: int) -> Any:
+    """Two vectors of sums, each in runs of `span` lanes, as one with runs of half the length."""
+    if x is None:
+        return None
+    half, runs = span // 2, lanes // span
+    other = x if y is None else y
+    low, high = [], []
+    for source in (0, lanes):
+        for run in range(runs):
+            start = source + run * span
+            low += range(start, start + half)
+            high += range(start + half, start + span)
+    kind = ir.VectorType(I32, lanes)
+    first = code.ir.shuffle_vector(x, other, ir.Constant(kind, low))
+    second = code.ir.shuffle_vector(x, other, ir.Constant(kind, high))
+    return code.ir.fadd(first, second)
+
+
+def _folded(code: Code, x: ir.Value, lanes: int, span: int) -> ir.Value:
+    """Add the upper half of each run of lanes to the lower."""
+    half = span // 2
+    picks = [
+        run * span + (lane + half) % span if lane < half else run * span + lane
+        for run in range(lanes // span)
+        for lane in range(span)
+    ]
+    kind = ir.VectorType(I32, lanes)
+    moved = code.ir.shuffle_vector(x, x, ir.Constant(kind, picks))
+    return code.ir.fadd(x, moved)
+
+
+def flops(node: Node) -> int:
+    """Floating-point operations of a product: a multiplication and an addition each."""
+    stack, m, k = node.args[0].aval.shape
+    return 2 * stack * m * k * node.args[1].aval.shape[2]
+
+
+def peak_bytes(dtype: np.dtype, *sizes: int) -> int:
+    return dtype.itemsize * int(np.prod(sizes))

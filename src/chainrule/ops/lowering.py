@@ -1,0 +1,119 @@
+"""How an op is compiled: what stands in the `emit` field of its record.
+
+An elementwise op gives a function of the compiler's lanes, such as `lambda b, x: b.tanh(x)`. The
+others say what kind of thing they are, in one of the forms below, and the compiler knows the kinds,
+not the ops. An op without `emit` is run by the interpreter inside the compiled program.
+"""
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import numpy as np
+
+
+class View(NamedTuple):
+    """A regular part of an array: element i of axis k lies strides[k] * i elements further."""
+
+    shape: tuple[int, ...]
+    strides: tuple[int, ...]
+    offset: int = 0
+
+    @classmethod
+    def whole(cls, shape: tuple[int, ...]) -> "View":
+        """All of an array, in row-major order.
+
+        >>> View.whole((2, 3))
+        View(shape=(2, 3), strides=(3, 1), offset=0)
+        """
+        strides = [math.prod(shape[axis + 1 :]) for axis in range(len(shape))]
+        return cls(tuple(shape), _plain(shape, strides))
+
+    def apply(self, function: Callable[[np.ndarray], np.ndarray]) -> "View | None":
+        """What NumPy's `function` makes of such an array, or None where that takes a copy.
+
+        >>> View.whole((2, 3)).apply(lambda x: x.T[1:])
+        View(shape=(2, 2), strides=(1, 3), offset=1)
+        """
+        # Never read: it only shows where in an array of bytes each element would lie.
+        memory = np.lib.stride_tricks.as_strided(_CELL, self.shape, self.strides)
+        made = function(memory)
+        if made.size and not np.may_share_memory(made, memory):
+            return None
+        start = made.__array_interface__["data"][0] - _CELL.__array_interface__["data"][0]
+        strides = _plain(made.shape, made.strides)
+        return View(made.shape, strides, self.offset + start if made.size else self.offset)
+
+
+def _plain(shape: Sequence[int], strides: Sequence[int]) -> tuple[int, ...]:
+    """Strides with 0 for an axis of one element, where they say nothing."""
+    return tuple(0 if size == 1 else step for size, step in zip(shape, strides, strict=True))
+
+
+_CELL = np.zeros(1, np.int8)
+
+
+@dataclass(frozen=True)
+class Move:
+    """Elements change places and none is computed: `rule(array, **params)` is a NumPy view.
+
+    Where NumPy would have to copy, so does the compiler.
+    """
+
+    rule: Callable[..., np.ndarray]
+
+    def view(self, array: np.ndarray, params: dict) -> np.ndarray:
+        return self.rule(array, **params)
+
+
+@dataclass(frozen=True)
+class Assemble:
+    """The result is written part by part, later parts over earlier ones.
+
+    `parts(out, *shapes, **params)` gives pairs of a source (the number of an argument, or a float
+    that fills) and the view of the result that it goes to; `out` is an array of the result's shape.
+    """
+
+    parts: Callable[..., list[tuple[int | float, np.ndarray]]]
+
+
+@dataclass(frozen=True)
+class Fold:
+    """An axis is brought down to one number by `combine(b, total, x)`, beginning with `start`.
+
+    `start(dtype)` gives a number that changes nothing. The op's options are `axis` and `keepdims`.
+    """
+
+    combine: Callable[..., Any]
+    start: Callable[[np.dtype], Any]
+
+
+@dataclass(frozen=True)
+class Contract:
+    """A matrix product over the last axis of the first argument and the first of the last two."""
+
+
+@dataclass(frozen=True)
+class Gather:
+    """Places of the first argument, chosen by a pattern and arrays of ids.
+
+    `rule(array, **params)` is the view that the pattern takes where there are no ids.
+    """
+
+    rule: Callable[..., np.ndarray]
+
+    def view(self, array: np.ndarray, params: dict) -> np.ndarray:
+        return self.rule(array, **params)
+
+
+@dataclass(frozen=True)
+class ScatterAdd:
+    """Values added up in rows chosen by an array of ids; params as those of `scatter`."""
+
+
+@dataclass(frozen=True)
+class Expand:
+    """The op in terms of simpler ones: `rule(*args, **params)` calls ops."""
+
+    rule: Callable[..., Any]
