@@ -40,12 +40,15 @@ from chainrule.nn.losses import (
 from chainrule.nn.module import Module
 from chainrule.nn.normalization import BatchNorm, GroupNorm, InstanceNorm, LayerNorm, RMSNorm
 from chainrule.nn.parameter import Buffer, Parameter
+from chainrule.nn.penalties import L1, L2, MaxNorm, Penalty
 from chainrule.nn.regularization import Dropout, GaussianNoise, RandomLayer, keyed
 from chainrule.nn.summary import Summary
 
 __all__ = [
     "ELU",
     "GELU",
+    "L1",
+    "L2",
     "SELU",
     "BatchNorm",
     "Buffer",
@@ -64,10 +67,12 @@ __all__ = [
     "Leaves",
     "Linear",
     "LogSoftmax",
+    "MaxNorm",
     "Maxout",
     "Module",
     "PReLU",
     "Parameter",
+    "Penalty",
     "RMSNorm",
     "RandomLayer",
     "ReLU",

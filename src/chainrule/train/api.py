@@ -71,7 +71,7 @@ def fit(
     _check_model(model)
     train_data = as_dataset(data)
     chosen = optim.by_name(optimizer) if isinstance(optimizer, str) else optimizer
-    run = Run(model, loss, chosen, Settings.of(settings), DataInfo.of(train_data))
+    run = Run(model, loss, chosen, Settings.of(settings).over(len(train_data)), DataInfo.of(train_data))
     run.data = train_data
     if validation is not None:
         run.validation = prepared(validation, run.info)
@@ -101,10 +101,14 @@ def _check_model(model: Any) -> None:
 
 
 def _try_out(run: Run, data: Dataset) -> None:
-    """Meet wrong shapes and labels on a first small batch, before anything is written."""
-    rows = slice(0, min(len(data), 2))
+    """Meet wrong shapes and labels on a first small batch, before anything is written.
+
+    It has one sample where the last batch of an epoch will: what cannot train on one is met here.
+    """
+    last = len(data) % run.settings.batch_size
+    rows = slice(0, 1 if last == 1 or run.settings.batch_size == 1 else 2)
     # What is not finite is explained later, at the step that meets it.
-    with np.errstate(all="ignore"):
+    with np.errstate(all="ignore"), run.stepper.trial():
         output = run.model(data.transform(data.x[rows]))
         if not isinstance(output, Tensor):
             raise GradientError(

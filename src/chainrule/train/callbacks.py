@@ -46,6 +46,22 @@ class Callback:
         """Take up what `state` gave."""
 
 
+def column(row: Mapping[str, Any], name: str) -> float:
+    """The figure of an epoch in a column of the history.
+
+    Raises:
+        OptionError: the history has no such column.
+    """
+    value = row.get(name)
+    if value is None:
+        known = ", ".join(other for other, entry in row.items() if entry is not None)
+        raise OptionError(
+            f"the history has no column {name!r}; it has {known}. "
+            "Columns that begin with val_ need fit(..., validation=...)."
+        )
+    return value
+
+
 class Monitor:
     """Follows one column of the history and knows whether it got better."""
 
@@ -61,13 +77,7 @@ class Monitor:
         Raises:
             OptionError: the history has no such column.
         """
-        value = row.get(self.column)
-        if value is None:
-            known = ", ".join(name for name, entry in row.items() if entry is not None)
-            raise OptionError(
-                f"the history has no column {self.column!r}; it has {known}. "
-                "Columns that begin with val_ need fit(..., validation=...)."
-            )
+        value = column(row, self.column)
         gain = value - self.best if self.best is not None else None
         if gain is not None:
             gain = gain if self.larger_is_better else -gain

@@ -15,11 +15,13 @@ import numpy as np
 
 from chainrule import rng
 from chainrule.data import Loader
-from chainrule.errors import NonFiniteError, RunError
+from chainrule.errors import NonFiniteError, OptionError, RunError
+from chainrule.optim.schedules import Schedule
 from chainrule.train import folder as files
 from chainrule.train.callbacks import Callback
 from chainrule.train.diagnose import explain_not_finite
 from chainrule.train.inference import decide, evaluate, true_ids
+from chainrule.train.mixup import mixed_batches
 from chainrule.train.plot import plot_if_possible
 from chainrule.train.progress import Progress, Silence
 from chainrule.train.step import Batch, StepError
@@ -30,7 +32,9 @@ if TYPE_CHECKING:
 
 NO_TOTALS = MappingProxyType({"loss": 0.0, "correct": 0, "samples": 0, "seconds": 0.0})
 _SHUFFLE = 1
-"""What the run's key is folded with to give the key of the batches' order."""
+"""What the run's key is folded with to give the key of the batches' order; 2 is in `step`."""
+_MIXING = 3
+"""Likewise, to give the key of mixup."""
 
 
 class _Interrupt:
@@ -63,6 +67,7 @@ def train(run: "Run") -> None:
     """Train until the epochs are done, a callback stops the run, or Ctrl-C is pressed.
 
     Raises:
+        OptionError: the schedule ends before the run, at 0.
         NonFiniteError: the loss, a gradient or an update became NaN or infinite. The model keeps
             the weights from before that step, and the last checkpoint stays.
         RunError: the first checkpoint cannot be written.
@@ -72,6 +77,7 @@ def train(run: "Run") -> None:
         raise RunError("this run has no training data.")
     key = rng.fold_in(rng.key(settings.seed), _SHUFFLE)
     loader = Loader(data, settings.batch_size, key=key)
+    _check_schedule(run, len(data))
     make = Progress if settings.show else Silence
     progress = make(settings.epochs, len(loader), len(data))
     saver = _Saver(run)
@@ -93,6 +99,18 @@ def train(run: "Run") -> None:
         progress.say(f"interrupted in {place}; go on with {go_on}")
     _call(run, "on_end")
     saver.plot()
+
+
+def _check_schedule(run: "Run", samples: int) -> None:
+    """Refuse steps that would change nothing, as when a run gets more epochs than it began with."""
+    schedule, steps = run.settings.schedule, run.settings.steps_in_epoch(samples)
+    last = run.settings.epochs * steps - 1
+    if isinstance(schedule, Schedule) and last >= run.step and schedule(last) == 0:
+        raise OptionError(
+            f"the schedule has brought the learning rate to 0 at the last of {last + 1} steps, "
+            "where nothing is learnt any more. It is laid over the epochs that a run begins with: "
+            "begin a new run, or give the schedule an end above 0."
+        )
 
 
 def _call(run: "Run", hook: str) -> None:
@@ -153,6 +171,10 @@ def _steppers(run: "Run") -> list[Callback]:
 def _groups(run: "Run", loader: Loader) -> Iterator[list[Batch]]:
     """The batches of each update, from where the run is in the epoch."""
     batches = iter(loader.epoch(run.epoch, start=run.batch))
+    alpha = run.settings.mixup
+    if alpha:
+        key = rng.fold_in(rng.fold_in(rng.key(run.settings.seed), _MIXING), run.epoch)
+        batches = mixed_batches(batches, key, run.batch, alpha, len(run.info.classes))
     while group := list(itertools.islice(batches, run.settings.accumulate)):
         yield group
 
@@ -202,15 +224,26 @@ def _finish_epoch(run: "Run", progress: Progress) -> None:
     if run.validation is not None:
         result = evaluate(run.model, run.loss, run.info, run.validation)
         row |= {"val_loss": result.loss, "val_accuracy": result.accuracy}
+    row |= _objective(run)
     seconds = run.totals["seconds"] + time.monotonic() - began
     figures = {name: value for name, value in row.items() if name != "epoch"}
     row |= {"lr": run.lr, "step": run.step, "seconds": round(seconds, 3)}
     run.history.append(row)
+    run.observe(row)
     run.epoch += 1
     run.batch = 0
     run.totals = dict(NO_TOTALS)
     progress.end_epoch(run.epoch, seconds, figures)
     _call(run, "on_epoch")
+
+
+def _objective(run: "Run") -> dict[str, float]:
+    """What the weights cost, and where it is asked for the cost on the training data."""
+    row = {"penalty": run.penalty()} if run.stepper.penalties else {}
+    if run.settings.measure_cost and run.data is not None:
+        cost = evaluate(run.model, run.loss, run.info, run.data).loss
+        row |= {"cost": cost, "objective": cost + row.get("penalty", 0.0)}
+    return row
 
 
 def _step(run: "Run", group: list[Batch]) -> tuple[float, list[np.ndarray]]:
@@ -221,7 +254,8 @@ def _step(run: "Run", group: list[Batch]) -> tuple[float, list[np.ndarray]]:
             name = type(run.optimizer).__name__
             where = f"The gradient is finite, and the learning rate of {name} is {run.lr:g}."
         else:
-            where = explain_not_finite(run.model, run.loss, trouble.batches)
+            with run.stepper.trial():
+                where = explain_not_finite(run.model, run.loss, trouble.batches)
         kept = f" The last checkpoint in {run.folder} is good." if run.folder else ""
         raise NonFiniteError(
             f"the {trouble.what} became NaN or infinite at step {run.step + 1} "

@@ -12,9 +12,10 @@ from chainrule import nn, ops, optim
 from chainrule.data import Dataset
 from chainrule.errors import RunError
 from chainrule.optim import Optimizer
+from chainrule.optim.schedules import Plateau, Schedule, Waiting
 from chainrule.train import folder as files
 from chainrule.train import inference
-from chainrule.train.callbacks import Callback
+from chainrule.train.callbacks import Callback, column
 from chainrule.train.info import DataInfo
 from chainrule.train.loop import NO_TOTALS, train
 from chainrule.train.metrics import Evaluation
@@ -32,8 +33,10 @@ class Run:
     Made by `chainrule.fit`, `chainrule.resume` and `chainrule.load_run`.
 
     Attributes:
-        history: a dict for each epoch: epoch, loss, accuracy, val_loss, val_accuracy, lr, step,
-            seconds.
+        history: a dict for each epoch: epoch, loss (the mean over the batches, as the weights
+            moved), accuracy, val_loss, val_accuracy, lr, step, seconds. With penalties also
+            penalty, and with measure_cost also cost (the mean loss over the training data after
+            the epoch) and objective (cost + penalty).
         info: what is remembered of the training data.
         folder: where checkpoints are kept, or None.
         interrupted: whether Ctrl-C ended the training.
@@ -64,16 +67,13 @@ class Run:
         self.batch = 0
         self.totals: dict[str, float] = dict(NO_TOTALS)
         self.lr_factor = 1.0
+        self.waiting = Waiting()
         self.stopped: str | None = None
         self.interrupted = False
         self.saved_at: tuple[int, int] | None = None
         self.unsaved: RunError | None = None
         self.stepper = TrainingStep(
-            model.initialize(settings.seed),
-            self.loss,
-            optimizer,
-            settings.clip_norm,
-            settings.clip_value,
+            model.initialize(settings.seed), self.loss, optimizer, settings
         )
 
     @property
@@ -88,8 +88,24 @@ class Run:
 
     @property
     def lr(self) -> float:
-        """The learning rate of the next step."""
-        return self.optimizer.lr * self.lr_factor
+        """The learning rate of the next step: the optimizer's, as schedule and callbacks have it."""
+        return self.optimizer.lr * self.lr_factor * self._scheduled()
+
+    def _scheduled(self) -> float:
+        schedule = self.settings.schedule
+        if isinstance(schedule, Plateau):
+            return self.waiting.factor
+        return schedule(self.step) if isinstance(schedule, Schedule) else 1.0
+
+    def observe(self, row: dict[str, Any]) -> None:
+        """Let a schedule that follows a figure see an epoch's row.
+
+        Raises:
+            OptionError: the history has no such column.
+        """
+        schedule = self.settings.schedule
+        if isinstance(schedule, Plateau):
+            self.waiting = schedule.after(self.waiting, column(row, schedule.monitor))
 
     def stop(self, reason: str) -> None:
         """End training after this epoch (for callbacks)."""
@@ -142,6 +158,18 @@ class Run:
         """
         prepared = inference.prepared(data, self.info)
         return inference.evaluate(self.model, self.loss, self.info, prepared)
+
+    def cost(self, data: Any) -> float:
+        """The mean loss over a whole set, in evaluation mode; for `data` see `evaluate`."""
+        return self.evaluate(data).loss
+
+    def penalty(self) -> float:
+        """What the weights cost as they are, by the settings l1 and l2."""
+        return float(self.stepper.penalty())
+
+    def objective(self, data: Any) -> float:
+        """What training makes small: the cost on a set, plus the penalty."""
+        return self.cost(data) + self.penalty()
 
     @property
     def source(self) -> Source | None:
@@ -203,6 +231,7 @@ class Run:
             "epochs": self.settings.epochs,
             "totals": self.totals,
             "lr_factor": self.lr_factor,
+            "waiting": self.waiting,
             "history": self.history,
             "callbacks": [[type(c).__name__, c.options(), c.state()] for c in self.callbacks],
             "stopped": self.stopped,
@@ -219,6 +248,7 @@ class Run:
         self.epoch, self.batch = state["epoch"], state["batch"]
         self.totals, self.history = state["totals"], state["history"]
         self.lr_factor, self.stopped = state["lr_factor"], state["stopped"]
+        self.waiting = Waiting(*state["waiting"])
         self.settings = dataclasses.replace(self.settings, epochs=state["epochs"])
 
     def attempt(self, write: Callable[[], object]) -> RunError | None:

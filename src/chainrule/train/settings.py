@@ -7,10 +7,15 @@ from typing import Any
 
 from chainrule import rng
 from chainrule.errors import OptionError, unknown
+from chainrule.nn import L1, L2, MaxNorm, Penalty
+from chainrule.optim import from_config, schedules, to_config
+from chainrule.optim.schedules import Plateau, Schedule
+from chainrule.settings import NOT_NEGATIVE, number
 from chainrule.train.source import Source
 
 MAY_CHANGE = ("epochs", "show", "checkpoint_seconds")
 """The settings that a resumed run may change and still do the same steps."""
+_PENALIZED = ("weights", "all")
 
 
 @dataclass(frozen=True)
@@ -23,6 +28,15 @@ class Settings:
         seed: draws the weights that have no numbers yet, and the order of the samples.
         clip_norm: the largest norm of a gradient; a larger one is scaled down to it.
         clip_value: the largest element of a gradient, up or down; done before `clip_norm`.
+        l1: the rate of a penalty on the weights' absolute values, rate * sum(|w|).
+        l2: the rate of a penalty on the weights' squares, rate / 2 * sum(w^2).
+        penalize: "weights", or "all": biases and the scales of norms, too.
+        max_norm: the largest length of a unit's incoming weights; longer ones are shortened to it.
+        mixup: the alpha of mixup, which trains on mixtures of two samples; 0 for none.
+        measure_cost: whether to measure cost and objective on the training data after each epoch.
+        schedule: by what the learning rate is multiplied at each step, such as "cosine",
+            "step(2, gamma=0.5, by=epoch)" or optim.schedules.OneCycle(); see
+            chainrule.optim.schedules. Where it has no length, it is laid over all epochs.
         accumulate: batches for each update, which uses the mean gradient over their samples.
         checkpoint_seconds: how often to write a checkpoint within an epoch.
         show: whether to show progress on standard error.
@@ -37,6 +51,13 @@ class Settings:
     seed: int = 0
     clip_norm: float | None = None
     clip_value: float | None = None
+    l1: float = 0.0
+    l2: float = 0.0
+    penalize: str = "weights"
+    max_norm: float | None = None
+    mixup: float = 0.0
+    measure_cost: bool = False
+    schedule: str | Schedule | Plateau | None = None
     accumulate: int = 1
     checkpoint_seconds: float = 30.0
     show: bool = True
@@ -48,7 +69,12 @@ class Settings:
             if isinstance(value, bool) or not isinstance(value, int) or value < lowest:
                 raise OptionError(f"{name} is {value!r}; expected an integer of {lowest} or more.")
         rng.key(self.seed)
-        for name in ("clip_norm", "clip_value"):
+        self._check_schedule()
+        for name in ("l1", "l2", "mixup"):
+            number("fit", name, getattr(self, name), NOT_NEGATIVE)
+        if self.penalize not in _PENALIZED:
+            raise unknown("penalize", self.penalize, _PENALIZED)
+        for name in ("clip_norm", "clip_value", "max_norm"):
             value = getattr(self, name)
             if value is not None and not 0 < value < math.inf:
                 raise OptionError(f"{name} is {value!r}; expected a positive number.")
@@ -56,6 +82,40 @@ class Settings:
             raise OptionError(
                 f"checkpoint_seconds is {self.checkpoint_seconds!r}; expected 0 or more."
             )
+
+    @property
+    def penalties(self) -> tuple[Penalty, ...]:
+        """The terms that the objective has beside the cost."""
+        spare = self.penalize == "weights"
+        rated = ((L1, self.l1), (L2, self.l2))
+        return tuple(kind(rate, spare) for kind, rate in rated if rate)
+
+    @property
+    def limit(self) -> MaxNorm | None:
+        """What holds the weights' norms in bounds after each update."""
+        return None if self.max_norm is None else MaxNorm(self.max_norm)
+
+    def _check_schedule(self) -> None:
+        if isinstance(self.schedule, str):
+            object.__setattr__(self, "schedule", schedules.by_name(self.schedule))
+        elif self.schedule is not None and to_config(self.schedule) is None:
+            raise OptionError(
+                f"schedule is {self.schedule!r}; expected a name such as 'cosine', or such as "
+                "optim.schedules.Cosine(). For a function of your own take the callback "
+                "chainrule.train.Schedule."
+            )
+
+    def steps_in_epoch(self, samples: int) -> int:
+        """How many updates an epoch over so many samples has."""
+        batches = math.ceil(samples / self.batch_size)
+        return math.ceil(batches / self.accumulate)
+
+    def over(self, samples: int) -> "Settings":
+        """The settings of a run over so many samples, which says how long its schedule is."""
+        if not isinstance(self.schedule, Schedule):
+            return self
+        steps = self.steps_in_epoch(samples)
+        return replace(self, schedule=self.schedule.over(max(self.epochs, 1) * steps, steps))
 
     @classmethod
     def of(cls, options: Mapping[str, Any]) -> "Settings":
@@ -90,11 +150,16 @@ class Settings:
     def to_json(self) -> dict[str, Any]:
         """The same, as JSON can hold it, without `show`."""
         facts = asdict(self) | {"source": self.source and self.source.to_json()}
+        facts["schedule"] = None if self.schedule is None else to_config(self.schedule)
         del facts["show"]
         return facts
 
     @classmethod
     def from_json(cls, facts: dict[str, Any]) -> "Settings":
         """Take up what `to_json` gave."""
-        source = facts["source"]
-        return cls(**{**facts, "source": None if source is None else Source(**source)})
+        source, schedule = facts["source"], facts.get("schedule")
+        made = {
+            "source": None if source is None else Source(**source),
+            "schedule": None if schedule is None else from_config(schedule),
+        }
+        return cls(**{**facts, **made})

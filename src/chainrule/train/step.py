@@ -1,16 +1,23 @@
 """One training step: forward, loss, backward, update."""
 
+import contextlib
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
 
-from chainrule.nn import Module
+from chainrule import rng
+from chainrule.nn import Buffer, Leaves, Module, keyed
+from chainrule.nn.regularization import random_layers
 from chainrule.optim import Optimizer
 from chainrule.tensor import leaf_cotangents
+from chainrule.train.settings import Settings
 
 Batch = tuple[np.ndarray, np.ndarray]
+_NOISE = 2
+"""What the run's key is folded with to give the key of the model's random layers."""
+_USUAL = Settings()
 
 
 class StepError(Exception):
@@ -84,14 +91,18 @@ class TrainingStep:
         model: Module,
         loss: Callable,
         optimizer: Optimizer,
-        clip_norm: float | None = None,
-        clip_value: float | None = None,
+        settings: Settings = _USUAL,
     ):
         self.model = model
         self.loss = loss
         self.optimizer = optimizer
-        self.clip_norm = clip_norm
-        self.clip_value = clip_value
+        self.clip_norm = settings.clip_norm
+        self.clip_value = settings.clip_value
+        self.penalties = settings.penalties
+        self.limit = settings.limit
+        self.key = rng.fold_in(rng.key(settings.seed), _NOISE)
+        self.random = bool(random_layers(model))
+        self.buffers = Leaves(model, (Buffer,))
         self.step = 0
         self.groups = self._make_groups()
 
@@ -116,6 +127,14 @@ class TrainingStep:
         Raises:
             StepError: the loss, the gradient or the update is NaN or infinite.
         """
+        buffers = self.buffers.read()
+        try:
+            return self._update(batches, lr)
+        except Exception:
+            self.buffers.put(buffers)
+            raise
+
+    def _update(self, batches: Sequence[Batch], lr: float) -> tuple[float, list[np.ndarray]]:
         if len(batches) == 1:
             loss, output, gradients = self._gradients(batches[0])
             outputs = [output]
@@ -127,6 +146,8 @@ class TrainingStep:
             value, state = group.optimizer.update(
                 group.current(), gradient, group.state, step, lr * group.share
             )
+            if self.limit is not None:
+                value = group.join([self.limit(part) for part in group.parts(value)])
             if not math.isfinite(_square(value)) and not np.isfinite(value).all():
                 raise StepError("update", batches)
             updates.append((group, value, state))
@@ -136,13 +157,39 @@ class TrainingStep:
         self.step = step
         return loss, outputs
 
-    def _gradients(self, batch: Batch) -> tuple[float, np.ndarray, list[np.ndarray]]:
+    def keyed(self, batch: int = 0) -> contextlib.AbstractContextManager:
+        """The keys of the step that comes next for the model's random layers, if it has any."""
+        if not self.random:
+            return contextlib.nullcontext()
+        return keyed(self.model, rng.fold_in(rng.fold_in(self.key, self.step + 1), batch))
+
+    @contextlib.contextmanager
+    def trial(self) -> Iterator[None]:
+        """Run the model as the next step will, but leave its buffers as they are."""
+        buffers = self.buffers.read()
+        try:
+            with self.keyed():
+                yield
+        finally:
+            self.buffers.put(buffers)
+
+    def penalty(self) -> Any:
+        """The penalties on the weights as they are: one number."""
+        parameters = [parameter for group in self.groups for parameter in group.parameters]
+        return sum(penalty(parameters) for penalty in self.penalties)
+
+    def _gradients(
+        self, batch: Batch, number: int = 0
+    ) -> tuple[float, np.ndarray, list[np.ndarray]]:
         x, y = batch
-        output = self.model(x)
+        with self.keyed(number):
+            output = self.model(x)
         loss = self.loss(output, y)
         value = float(loss.data)
         if not math.isfinite(value):
             raise StepError("loss", [batch])
+        if self.penalties:
+            loss = loss + self.penalty()
         found = {id(leaf): g for leaf, g in leaf_cotangents([loss], [np.ones((), loss.dtype)])}
         vectors = []
         for group in self.groups:
@@ -157,8 +204,8 @@ class TrainingStep:
         """The mean over several batches, each weighed by its samples."""
         total = sum(len(x) for x, _ in batches)
         loss, outputs, sums = 0.0, [], None
-        for batch in batches:
-            value, output, gradients = self._gradients(batch)
+        for number, batch in enumerate(batches):
+            value, output, gradients = self._gradients(batch, number)
             share = len(batch[0]) / total
             loss += value * share
             outputs.append(output)
