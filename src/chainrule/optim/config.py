@@ -13,13 +13,8 @@ from chainrule.optim.schedules import AROUND, SCHEDULES
 _KINDS = MappingProxyType(
     {
         name: kind
-        for name, kind in {
-            **OPTIMIZERS,
-            **WRAPPERS,
-            "groups": Groups,
-            **SCHEDULES,
-            **AROUND,
-        }.items()
+        for kinds in (OPTIMIZERS, WRAPPERS, {"groups": Groups}, SCHEDULES, AROUND)
+        for name, kind in kinds.items()
         if isinstance(kind, type)
     }
 )

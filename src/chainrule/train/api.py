@@ -10,6 +10,7 @@ from chainrule import nn, optim
 from chainrule.data import Dataset, as_dataset
 from chainrule.errors import ChainruleError, DtypeError, GradientError, OptionError, RunError
 from chainrule.optim import Optimizer
+from chainrule.optim.schedules import Plateau
 from chainrule.tensor import Tensor
 from chainrule.train import folder as files
 from chainrule.train.callbacks import BestCheckpoint, Callback, take_up
@@ -71,11 +72,13 @@ def fit(
     _check_model(model)
     train_data = as_dataset(data)
     chosen = optim.by_name(optimizer) if isinstance(optimizer, str) else optimizer
-    run = Run(model, loss, chosen, Settings.of(settings).over(len(train_data)), DataInfo.of(train_data))
+    asked = Settings.of(settings).over(len(train_data))
+    run = Run(model, loss, chosen, asked, DataInfo.of(train_data))
     run.data = train_data
     if validation is not None:
         run.validation = prepared(validation, run.info)
         run.validation_info = DataInfo.of(run.validation)
+    _check_plateau(run)
     _try_out(run, train_data)
     run.callbacks = list(callbacks)
     if out is not None:
@@ -97,6 +100,18 @@ def _check_model(model: Any) -> None:
         raise GradientError(
             f"fit: this {type(model).__name__} has no parameters to train. Give it a layer such as "
             "nn.Linear(784, 10), or parameters with requires_grad=True."
+        )
+
+
+def _check_plateau(run: Run) -> None:
+    """Refuse a schedule that follows a figure which there will not be."""
+    schedule = run.settings.schedule
+    if not isinstance(schedule, Plateau) or run.validation is not None:
+        return
+    if schedule.monitor.startswith("val_"):
+        raise OptionError(
+            f"the schedule follows {schedule.monitor!r}, and there is nothing to validate on. Give "
+            "validation=..., or follow another figure: 'plateau(monitor=loss)'."
         )
 
 

@@ -1,7 +1,8 @@
 """Using a model on data without recording anything: outputs, predictions, evaluation."""
 
 import contextlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -9,21 +10,25 @@ import numpy as np
 from chainrule import nn
 from chainrule.data import Affine, Dataset, as_dataset
 from chainrule.errors import DataError, DtypeError, OptionError
+from chainrule.tensor import Tensor
 from chainrule.train.info import DataInfo
 from chainrule.train.metrics import Evaluation, confusion_matrix
 
 _BATCH = 1000
+NONE: Mapping[str, np.ndarray] = MappingProxyType({})
+"""No weights but the model's own."""
 
 
 @contextlib.contextmanager
-def evaluating(model: nn.Module) -> Iterator[None]:
-    """The model in eval mode, recording nothing."""
+def evaluating(model: nn.Module, weights: Mapping[str, np.ndarray] = NONE) -> Iterator[None]:
+    """The model in eval mode, recording nothing, with `weights` in the place of its own."""
     modes = [(module, module.training) for _, module in model.named_modules()]
     model.eval()
     try:
         leaves = [*model.named_parameters(), *model.named_buffers()]
         # Tensors and not arrays, so that a model's own code finds the methods that it uses.
         constants = {path: leaf.detach() for path, leaf in leaves}
+        constants |= {path: Tensor(array) for path, array in weights.items()}
         with nn.swapped(model, constants), np.errstate(all="ignore"):
             yield
     finally:
@@ -91,9 +96,11 @@ def _inputs(x: Any, info: DataInfo) -> Iterator[np.ndarray]:
     return (transform(array[rows]) for rows in _slices(len(array)))
 
 
-def outputs(model: nn.Module, info: DataInfo, x: Any) -> np.ndarray:
+def outputs(
+    model: nn.Module, info: DataInfo, x: Any, weights: Mapping[str, np.ndarray] = NONE
+) -> np.ndarray:
     """The model's raw outputs (logits for a classifier)."""
-    with evaluating(model):
+    with evaluating(model, weights):
         return np.concatenate([np.asarray(model(part)) for part in _inputs(x, info)])
 
 
@@ -109,10 +116,16 @@ def true_ids(y: np.ndarray) -> np.ndarray:
     return y if y.ndim == 1 else y.argmax(axis=-1)
 
 
-def evaluate(model: nn.Module, loss: Callable, info: DataInfo, data: Dataset) -> Evaluation:
+def evaluate(
+    model: nn.Module,
+    loss: Callable,
+    info: DataInfo,
+    data: Dataset,
+    weights: Mapping[str, np.ndarray] = NONE,
+) -> Evaluation:
     """Loss, accuracy, rates by class and confusion matrix on prepared data."""
     total, predicted = 0.0, []
-    with evaluating(model):
+    with evaluating(model, weights):
         for rows in _slices(len(data)):
             logits = model(data.transform(data.x[rows]))
             total += float(loss(logits, data.y[rows])) * len(logits)

@@ -222,7 +222,7 @@ def _finish_epoch(run: "Run", progress: Progress) -> None:
     began = time.monotonic()
     row: dict[str, Any] = {"epoch": run.epoch + 1, **_means(run)}
     if run.validation is not None:
-        result = evaluate(run.model, run.loss, run.info, run.validation)
+        result = run.evaluate(run.validation)
         row |= {"val_loss": result.loss, "val_accuracy": result.accuracy}
     row |= _objective(run)
     seconds = run.totals["seconds"] + time.monotonic() - began

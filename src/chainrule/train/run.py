@@ -88,7 +88,7 @@ class Run:
 
     @property
     def lr(self) -> float:
-        """The learning rate of the next step: the optimizer's, as schedule and callbacks have it."""
+        """The learning rate of the next step, after schedule and callbacks."""
         return self.optimizer.lr * self.lr_factor * self._scheduled()
 
     def _scheduled(self) -> float:
@@ -96,6 +96,16 @@ class Run:
         if isinstance(schedule, Plateau):
             return self.waiting.factor
         return schedule(self.step) if isinstance(schedule, Schedule) else 1.0
+
+    @property
+    def averages(self) -> dict[str, np.ndarray]:
+        """The averaged weights by path, where the optimizer is an optim.EMA or optim.SWA.
+
+        Evaluation and prediction use them in place of the model's own, with which training goes on.
+        Buffers are the model's. To keep the averages alone:
+        `run.model.load_state_dict(run.averages, strict=False)`.
+        """
+        return self.stepper.averages()
 
     def observe(self, row: dict[str, Any]) -> None:
         """Let a schedule that follows a figure see an epoch's row.
@@ -120,7 +130,7 @@ class Run:
         Raises:
             ShapeError: samples of another shape than those trained on.
         """
-        return inference.outputs(self.model, self.info, x)
+        return inference.outputs(self.model, self.info, x, self.averages)
 
     def read_picture(self, path: str | Path) -> np.ndarray:
         """Bring a picture file to the form of the training data: one sample, for `predict`.
@@ -157,7 +167,7 @@ class Run:
             ShapeError: samples of another shape.
         """
         prepared = inference.prepared(data, self.info)
-        return inference.evaluate(self.model, self.loss, self.info, prepared)
+        return inference.evaluate(self.model, self.loss, self.info, prepared, self.averages)
 
     def cost(self, data: Any) -> float:
         """The mean loss over a whole set, in evaluation mode; for `data` see `evaluate`."""

@@ -96,11 +96,14 @@ class Settings:
         return None if self.max_norm is None else MaxNorm(self.max_norm)
 
     def _check_schedule(self) -> None:
-        if isinstance(self.schedule, str):
-            object.__setattr__(self, "schedule", schedules.by_name(self.schedule))
-        elif self.schedule is not None and to_config(self.schedule) is None:
+        schedule = self.schedule
+        if isinstance(schedule, str):
+            schedule = schedules.by_name(schedule)
+            object.__setattr__(self, "schedule", schedule)
+        known = isinstance(schedule, Schedule | Plateau) and to_config(schedule) is not None
+        if schedule is not None and not known:
             raise OptionError(
-                f"schedule is {self.schedule!r}; expected a name such as 'cosine', or such as "
+                f"schedule is {schedule!r}; expected a name such as 'cosine', or such as "
                 "optim.schedules.Cosine(). For a function of your own take the callback "
                 "chainrule.train.Schedule."
             )

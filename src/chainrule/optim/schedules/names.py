@@ -30,6 +30,7 @@ SCHEDULES = MappingProxyType(
         "cosine": Cosine,
         "cosine_restarts": CosineRestarts,
         "one_cycle": OneCycle,
+        "plateau": Plateau,
     }
 )
 AROUND = MappingProxyType({"warmup": Warmup, "by_epoch": ByEpoch})
@@ -44,14 +45,14 @@ def names() -> tuple[str, ...]:
     >>> names()[:3]
     ('constant', 'step', 'multi_step')
     """
-    return (*SCHEDULES, "plateau")
+    return tuple(SCHEDULES)
 
 
 def by_name(text: str) -> Schedule | Plateau:
     """Make a schedule from its name, with its settings in brackets.
 
-    Any of them also takes by=epoch, where lengths are in epochs, and warmup=N, which puts a warm-up
-    of N steps before it.
+    Any of them but plateau also takes by=epoch, where lengths are in epochs, and warmup=N, which
+    puts a warm-up of N steps before it.
 
     Raises:
         OptionError: unknown name or setting, or a value outside its range.
@@ -62,10 +63,10 @@ def by_name(text: str) -> Schedule | Plateau:
     ByEpoch(inner=Step(every=2, gamma=0.5), per_epoch=None)
     """
     spec = parse_spec("schedule", text)
+    if spec.name not in SCHEDULES:
+        raise unknown("schedule", text, SCHEDULES)
     if spec.name == "plateau":
         return make("schedule", spec, Plateau)
-    if spec.name not in SCHEDULES:
-        raise unknown("schedule", text, names())
     options: dict[str, Any] = dict(spec.options)
     unit, warmup = options.pop("by", "step"), options.pop("warmup", 0)
     if unit not in _UNITS:
