@@ -44,7 +44,13 @@ def train(options: Namespace, console: Console, environment: Environment) -> int
         options.model,
         in_features=math.prod(data.x.shape[1:]),
         classes=len(data.classes) or data.y.shape[1],
-        **_given(hidden=options.hidden, activation=options.activation),
+        **_given(
+            hidden=options.hidden,
+            activation=options.activation,
+            init=options.init,
+            norm=options.norm,
+            dropout=options.dropout,
+        ),
     )
     console.note(
         f"{data.name}: {len(data):,} samples to train on, {len(test):,} to test on; "
@@ -66,6 +72,10 @@ def train(options: Namespace, console: Console, environment: Environment) -> int
             epochs=options.epochs,
             batch_size=options.batch_size,
             clip_norm=options.clip_norm,
+            l1=options.l1,
+            l2=options.l2,
+            max_norm=options.max_norm,
+            mixup=options.mixup,
             checkpoint_seconds=options.checkpoint_seconds,
         ),
     )
@@ -254,6 +264,8 @@ def models(options: Namespace, console: Console, environment: Environment) -> in
     named = {
         "models": cr.models.names(),
         "activations": cr.models.activations(),
+        "norms": cr.models.norms(),
+        "initialisers": cr.nn.init.names(),
         "losses": tuple(cr.nn.losses.LOSSES),
         "optimizers": cr.optim.names(),
     }

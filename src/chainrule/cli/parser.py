@@ -91,7 +91,18 @@ def _train(parser: argparse.ArgumentParser) -> None:
     model.add_argument(
         "--hidden", metavar="N,N", type=widths, help="widths of the hidden layers; default: 25,25"
     )
-    model.add_argument("--activation", metavar="NAME", help="between the layers; default: relu")
+    model.add_argument(
+        "--activation",
+        metavar="NAME",
+        help="between the layers, such as gelu or leaky_relu(0.2); default: relu",
+    )
+    model.add_argument(
+        "--init",
+        metavar="NAME",
+        help="of the weights, such as he_normal; default: the activation's",
+    )
+    model.add_argument("--norm", metavar="NAME", help="before each activation: batch, layer, rms")
+    model.add_argument("--dropout", metavar="P", type=not_negative, help="default: 0")
     training = parser.add_argument_group("training")
     training.add_argument("--epochs", metavar="N", type=count, help="default: 5")
     training.add_argument("--batch-size", metavar="N", type=positive_count, help="default: 100")
@@ -109,6 +120,7 @@ def _train(parser: argparse.ArgumentParser) -> None:
         help="stop when the loss on the test part has not improved for N epochs",
     )
     training.add_argument("--seed", metavar="N", type=count, default=0, help="default: 0")
+    _train_regularization(parser)
     _train_data(parser)
     kept = parser.add_argument_group("what is kept and shown")
     kept.add_argument("--out", metavar="DIR", help="a new folder to keep the run in")
@@ -119,6 +131,16 @@ def _train(parser: argparse.ArgumentParser) -> None:
         help="how often to write a checkpoint within an epoch; default: 30",
     )
     kept.add_argument("--quiet", action="store_true", help="show no progress")
+
+
+def _train_regularization(parser: argparse.ArgumentParser) -> None:
+    group = parser.add_argument_group("regularisation (see also --dropout, --weight-decay)")
+    for name, text in (("--l1", "rate of sum(|w|)"), ("--l2", "rate of sum(w^2) / 2")):
+        group.add_argument(name, metavar="X", type=not_negative, help=f"{text}; default: 0")
+    group.add_argument("--max-norm", metavar="X", type=positive, help="of a unit's weights")
+    group.add_argument(
+        "--mixup", metavar="ALPHA", type=not_negative, help="mix samples in pairs; default: 0"
+    )
 
 
 def _train_data(parser: argparse.ArgumentParser) -> None:

@@ -2,15 +2,29 @@
 
 import inspect
 import itertools
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any
 
 from chainrule.errors import OptionError, unknown
-from chainrule.nn import Linear, Module, Sequential, catalogue
+from chainrule.nn import (
+    BatchNorm,
+    Dropout,
+    LayerNorm,
+    Linear,
+    Module,
+    RMSNorm,
+    Sequential,
+    catalogue,
+)
 from chainrule.nn.init import Initializer
 
-__all__ = ["activations", "by_name", "mlp", "names", "perceptron"]
+__all__ = ["activations", "by_name", "mlp", "names", "norms", "perceptron"]
+
+
+_NORMS: Mapping[str, Callable[[int], Module]] = MappingProxyType(
+    {"batch": BatchNorm, "layer": LayerNorm, "rms": RMSNorm}
+)
 
 
 def mlp(
@@ -19,18 +33,22 @@ def mlp(
     hidden: Sequence[int] = (25, 25),
     activation: str = "relu",
     init: str | Initializer | None = None,
+    norm: str | None = None,
+    dropout: float = 0.0,
 ) -> Sequential:
     """A multilayer perceptron: Linear layers with an activation between each two.
 
     `activation` is a name, with options in brackets where it takes some: "leaky_relu(0.2)"; see
     `chainrule.nn.catalogue`. `init` draws the weights; left out, as the activation needs it:
     `kaiming_uniform` for relu and its kin, `xavier_uniform` for sigmoid and tanh, `lecun_normal`
-    for selu.
+    for selu. `norm` ("batch", "layer" or "rms") normalises before each activation; `dropout` is the
+    probability with which each number after one is dropped in training.
 
     Shape: (n, in_features) to (n, classes), logits.
 
     Raises:
-        OptionError: an unknown activation or initialiser, or a width below 1.
+        OptionError: an unknown activation, initialiser or norm, a width below 1, or a dropout
+            outside [0, 1).
 
     >>> mlp(784, 10, hidden=(25,))
     Sequential(
@@ -39,14 +57,21 @@ def mlp(
       (2): Linear(in_features=25, out_features=10, bias=True)
     )
     """
+    if norm is not None and norm not in _NORMS:
+        raise unknown("norm", norm, _NORMS)
     usual = catalogue.find(activation).init
     if isinstance(hidden, (str, bytes)) or not isinstance(hidden, Sequence):
         raise OptionError(f"mlp: hidden is {hidden!r}; expected widths such as (25, 25) or (100,).")
     steps: list[Module] = []
-    for inputs, outputs in itertools.pairwise((in_features, *hidden, classes)):
-        layer = Linear(inputs, outputs, weight_init=init or usual)
-        steps += [layer, catalogue.by_name(activation, outputs)]
-    return Sequential(*steps[:-1])
+    for inputs, outputs in itertools.pairwise((in_features, *hidden)):
+        steps.append(Linear(inputs, outputs, weight_init=init or usual))
+        if norm is not None:
+            steps.append(_NORMS[norm](outputs))
+        steps.append(catalogue.by_name(activation, outputs))
+        if dropout:
+            steps.append(Dropout(dropout))
+    last = (in_features, *hidden)[-1]
+    return Sequential(*steps, Linear(last, classes, weight_init=init or usual))
 
 
 def perceptron(
@@ -79,6 +104,15 @@ def names() -> tuple[str, ...]:
     ('mlp', 'perceptron')
     """
     return tuple(_MODELS)
+
+
+def norms() -> tuple[str, ...]:
+    """The names of the norms that models take.
+
+    >>> norms()
+    ('batch', 'layer', 'rms')
+    """
+    return tuple(_NORMS)
 
 
 def activations() -> tuple[str, ...]:
