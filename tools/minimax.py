@@ -1,0 +1,345 @@
+"""Derive the polynomials of the compiler's vector mathematics, and write them down.
+
+    python tools/minimax.py [NAME ...] [--write]
+
+Each polynomial is the best one in the weighted maximum norm, found by Remez' exchange algorithm
+in 60 digits. Its coefficients are then rounded to the format one by one, from the lowest power up,
+and after each rounding the remaining ones are found again, so that they make up for it (the idea of
+Brisebarre and Chevillard, "Efficient polynomial L-infinity approximations", ARITH 2007, in its
+simplest form). Without `--write` the program prints for each polynomial the largest weighted error
+in units of the format's rounding error; with it, the table
+`src/chainrule/compile/vector_coefficients.py` is written anew. Needs mpmath.
+"""
+
+import argparse
+import os
+import struct
+import textwrap
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import mpmath
+import numpy as np
+from mpmath import mpf
+
+TABLE = Path(__file__).resolve().parent.parent / "src/chainrule/compile/vector_coefficients.py"
+BITS = {"float": 24, "double": 53}
+mpmath.mp.dps = 60
+Function = Callable[[mpf], mpf]
+
+
+@dataclass(frozen=True)
+class Problem:
+    """The polynomial of `count` coefficients nearest to `function` on an interval.
+
+    What is made small is the largest |weight(x) (polynomial(x) - function(x))|. `about` is written
+    beside the coefficients.
+    """
+
+    name: str
+    about: str
+    function: Function
+    weight: Function
+    interval: tuple[mpf, mpf]
+    count: dict[str, int]
+
+
+def remez(problem: Problem, count: int) -> list[mpf]:
+    """The best coefficients, from the constant upwards."""
+    grid = _chebyshev(*problem.interval, 16 * (count + 2))
+    target = [problem.function(x) for x in grid]
+    weight = [problem.weight(x) for x in grid]
+    powers = [[x**k for k in range(count)] for x in grid]
+    step = (len(grid) - 1) / (count + 1)
+    chosen = [round(step * (j + 0.5)) for j in range(count + 1)]
+    for _ in range(40):
+        found = _level(chosen, powers, weight, target)
+        error = [
+            mpmath.fdot(row, found) - wanted for row, wanted in zip(powers, target, strict=True)
+        ]
+        size = [abs(w * e) for w, e in zip(weight, error, strict=True)]
+        peaks = _alternating(error, size, count + 1)
+        if peaks == chosen:
+            return found
+        if len(peaks) <= count:
+            raise ArithmeticError(
+                f"{problem.name}: {len(peaks)} alternating errors, expected {count + 1}. "
+                "Take more digits or fewer coefficients."
+            )
+        chosen = peaks
+    return found
+
+
+def _chebyshev(low: mpf, high: mpf, number: int) -> list[mpf]:
+    """An even number of points that lie denser towards both ends, none of them exactly 0."""
+    middle, half = (low + high) / 2, (high - low) / 2
+    points = [middle - half * mpmath.cospi(mpf(k) / (number - 1)) for k in range(number)]
+    return [x if abs(x) > mpf(10) ** -12 else mpf(10) ** -12 for x in points]
+
+
+def _level(chosen: list[int], powers: list, weight: list, target: list) -> list[mpf]:
+    """Coefficients whose weighted errors at the chosen points are equal and alternate in sign."""
+    rows = [
+        [*powers[j], (-1) ** place / weight[j] if weight[j] else mpf(0)]
+        for place, j in enumerate(chosen)
+    ]
+    solution = mpmath.lu_solve(mpmath.matrix(rows), mpmath.matrix([target[j] for j in chosen]))
+    return list(solution)[:-1]
+
+
+def _alternating(error: list[mpf], size: list[mpf], wanted: int) -> list[int]:
+    """The largest error of each stretch of one sign, at most `wanted` of them, side by side."""
+    peaks: list[int] = []
+    for j, e in enumerate(error):
+        if not peaks or (e > 0) != (error[peaks[-1]] > 0):
+            peaks.append(j)
+        elif size[j] > size[peaks[-1]]:
+            peaks[-1] = j
+    while len(peaks) > wanted:
+        peaks.pop(0 if size[peaks[0]] < size[peaks[-1]] else -1)
+    return peaks
+
+
+def rounded(x: mpf, bits: int) -> mpf:
+    """The number of so many bits that is nearest to x."""
+    mantissa, exponent = mpmath.frexp(x)
+    scale = mpf(2) ** bits
+    return mpmath.nint(mantissa * scale) / scale * mpf(2) ** exponent
+
+
+def solve(problem: Problem, kind: str) -> tuple[list[mpf], mpf]:
+    """Coefficients that the format can hold, and their largest weighted error in its units."""
+    count = problem.count[kind]
+    ideal = remez(problem, count)
+    points = _chebyshev(*problem.interval, 400)
+    weight = [problem.weight(x) * mpf(2) ** BITS[kind] for x in points]
+    known = list(zip(points, weight, [problem.function(x) for x in points], strict=True))
+    slopes = np.array([[float(w * x**k) for k in range(count)] for x, w, _ in known])
+
+    def errors(coefficients: list[mpf]) -> np.ndarray:
+        values = [w * (mpmath.polyval(coefficients[::-1], x) - y) for x, w, y in known]
+        return np.array([float(error) for error in values])
+
+    found: list[mpf] = []
+    change = np.zeros(count)
+    error = errors(ideal)
+    for k in range(count):
+        found.append(rounded(ideal[k] + mpf(change[k]), BITS[kind]))
+        change[k] = float(found[k] - ideal[k])
+        done = error + slopes[:, : k + 1] @ change[: k + 1]
+        change[k + 1 :] = _flattest(slopes[:, k + 1 :], done)
+    return found, mpf(np.abs(errors(found)).max())
+
+
+def _flattest(slopes: np.ndarray, error: np.ndarray) -> np.ndarray:
+    """The d for which the largest |error + slopes d| is least, by Lawson's reweighting."""
+    scale = np.abs(slopes).max(axis=0)
+    weight = np.full(len(error), 1.0 / len(error))
+    best, least = np.zeros(len(scale)), np.inf
+    for _ in range(60):
+        root = np.sqrt(weight)
+        solution = np.linalg.lstsq(root[:, None] * slopes / scale, -root * error)[0] / scale
+        size = np.abs(error + slopes @ solution)
+        if size.max() < least:
+            best, least = solution, size.max()
+        weight = weight * size
+        weight /= weight.sum()
+    return best
+
+
+def shortest(x: mpf, kind: str) -> str:
+    """The shortest decimal that gives this number in the format."""
+    if kind == "double":
+        return repr(float(x))
+    code = struct.pack("f", float(x))
+    for digits in range(1, 10):
+        text = f"{float(x):.{digits}g}"
+        if struct.pack("f", float(text)) == code:
+            return repr(float(text))
+    return repr(float(x))
+
+
+LN2 = mpmath.log(2)
+_ROOT = mpmath.sqrt(2)
+
+
+def _mean_atanh(z: mpf) -> mpf:
+    """(atanh(s) / s - 1) 2 / z at z = s^2: the part of ln((1+s)/(1-s)) beyond 2 s, over s z."""
+    s = mpmath.sqrt(z)
+    return 2 * (mpmath.atanh(s) / s - 1) / z
+
+
+PROBLEMS = (
+    Problem(
+        "EXPM1",
+        "(e^r - 1 - r) / r^2 for |r| <= ln 2 / 2, relative to e^r - 1",
+        lambda r: (mpmath.expm1(r) - r) / r**2,
+        lambda r: r**2 / abs(mpmath.expm1(r)),
+        (-LN2 / 2 * mpf("1.001"), LN2 / 2 * mpf("1.001")),
+        {"float": 6, "double": 11},
+    ),
+    Problem(
+        "EXP",
+        "e^r for |r| <= ln 2 / 2, relative to e^r",
+        mpmath.exp,
+        lambda r: mpmath.exp(-r),
+        (-LN2 / 2 * mpf("1.001"), LN2 / 2 * mpf("1.001")),
+        {"float": 7, "double": 12},
+    ),
+    Problem(
+        "EXP_WIDE",
+        "e^r for |r| <= ln 2, relative to e^r",
+        mpmath.exp,
+        lambda r: mpmath.exp(-r),
+        (-LN2 * mpf("1.001"), LN2 * mpf("1.001")),
+        {"float": 8, "double": 14},
+    ),
+    Problem(
+        "EXPM1_WIDE",
+        "(e^r - 1 - r) / r^2 for |r| <= ln 2, relative to e^r - 1",
+        lambda r: (mpmath.expm1(r) - r) / r**2,
+        lambda r: r**2 / abs(mpmath.expm1(r)),
+        (-LN2 * mpf("1.001"), LN2 * mpf("1.001")),
+        {"float": 7, "double": 13},
+    ),
+    Problem(
+        "EXP2_WIDE",
+        "2^r for |r| <= 1, relative to 2^r",
+        lambda r: mpmath.exp(r * LN2),
+        lambda r: mpmath.exp(-r * LN2),
+        (mpf("-1.001"), mpf("1.001")),
+        {"float": 8, "double": 14},
+    ),
+    Problem(
+        "LOG1P",
+        "(ln(1 + f) - f) / f^2 for 1 + f in [1/sqrt 2, sqrt 2], relative to ln(1 + f)",
+        lambda f: (mpmath.log1p(f) - f) / f**2,
+        lambda f: f**2 / abs(mpmath.log1p(f)),
+        (1 / _ROOT - mpf("1.001"), _ROOT - mpf("0.999")),
+        {"float": 9},
+    ),
+    Problem(
+        "ATANH",
+        "2 (atanh(s) / s - 1) / s^2 at z = s^2, for s = f / (2 + f) with f as in LOG1P",
+        _mean_atanh,
+        lambda z: z / 2,
+        (mpf(10) ** -9, mpf("0.02955")),
+        {"float": 3, "double": 7},
+    ),
+    Problem(
+        "ERF",
+        "(ln(1 - erf(x)) / x + 2 / sqrt(pi)) / x for x <= 5.93, relative to erf(x)",
+        lambda x: (mpmath.log(mpmath.erfc(x)) / x + 2 / mpmath.sqrt(mpmath.pi)) / x,
+        lambda x: x**2 * mpmath.erfc(x) / mpmath.erf(x),
+        (mpf(10) ** -6, mpf("5.93")),
+        {"float": 10, "double": 24},
+    ),
+    Problem(
+        "TANH",
+        "(tanh(x) / x - 1) / x^2 at z = x^2, for |x| <= 0.63, relative to tanh(x)",
+        lambda z: (mpmath.tanh(mpmath.sqrt(z)) / mpmath.sqrt(z) - 1) / z,
+        lambda z: z * mpmath.sqrt(z) / mpmath.tanh(mpmath.sqrt(z)),
+        (mpf(10) ** -9, mpf("0.63") ** 2),
+        {"float": 6, "double": 12},
+    ),
+    Problem(
+        "EXP_SLOPE",
+        "(e^r - 1) / r for |r| <= ln 2 / 2, relative to e^r",
+        lambda r: mpmath.expm1(r) / r,
+        lambda r: abs(r) / mpmath.exp(r),
+        (-LN2 / 2 * mpf("1.001"), LN2 / 2 * mpf("1.001")),
+        {"float": 6, "double": 11},
+    ),
+    Problem(
+        "SINH",
+        "(sinh(r) / r - 1) / r^2 at z = r^2, for |r| <= ln 2, relative to sinh(r)",
+        lambda z: (mpmath.sinh(mpmath.sqrt(z)) / mpmath.sqrt(z) - 1) / z,
+        lambda z: z * mpmath.sqrt(z) / mpmath.sinh(mpmath.sqrt(z)),
+        (mpf(10) ** -9, (LN2 * mpf("1.001")) ** 2),
+        {"float": 3, "double": 6},
+    ),
+    Problem(
+        "COSH",
+        "(cosh(r) - 1) / r^2 at z = r^2, for |r| <= ln 2, relative to cosh(r)",
+        lambda z: (mpmath.cosh(mpmath.sqrt(z)) - 1) / z,
+        lambda z: z / mpmath.cosh(mpmath.sqrt(z)),
+        (mpf(10) ** -9, (LN2 * mpf("1.001")) ** 2),
+        {"float": 4, "double": 7},
+    ),
+)
+
+PARTS: dict[str, tuple[str, mpf, dict[str, tuple[int, ...]]]] = {
+    "LN2": ("ln 2", LN2, {"float": (16, 24), "double": (42, 53)}),
+    "LOG10_2": ("log10 2", mpmath.log10(2), {"float": (16, 24), "double": (42, 53)}),
+    "LOG2_E": ("log2 e", 1 / LN2, {"float": (24, 24), "double": (53, 53)}),
+    "ERF_SLOPE": (
+        "-2 / sqrt(pi)",
+        -2 / mpmath.sqrt(mpmath.pi),
+        {"float": (24, 24), "double": (53, 53)},
+    ),
+    "LOG10_E": ("log10 e", mpmath.log10(mpmath.e), {"float": (24, 24), "double": (53, 53)}),
+}
+"""Constants in several parts: what they are, and how many bits each part has in each format."""
+
+
+def parts(number: mpf, widths: Sequence[int]) -> list[mpf]:
+    """Numbers of so many bits, the first nearest to `number`, each next one nearest to the rest."""
+    found = []
+    for bits in widths:
+        found.append(rounded(number, bits))
+        number -= found[-1]
+    return found
+
+
+def entry(name: str, values: dict[str, Sequence[mpf]], about: str) -> list[str]:
+    """The lines of one table in `vector_coefficients.py`."""
+    lines = ["", f"{name} = {{"]
+    for kind, numbers in values.items():
+        lines.append(f'    "{kind}": (')
+        lines += [f"        {shortest(number, kind)}," for number in numbers]
+        lines.append("    ),")
+    return [*lines, "}", '"""' + textwrap.fill(about, 92) + '"""']
+
+
+def table(results: dict[str, dict[str, tuple[list[mpf], mpf]]]) -> str:
+    """The text of `vector_coefficients.py`."""
+    lines = [
+        '"""Coefficients of polynomials, made by tools/minimax.py: change them there, not here.',
+        "",
+        "From the constant upwards, for 32 and for 64 bits. An error is the largest one of the",
+        "polynomial with these rounded coefficients, in units of 2^-24 and of 2^-53.",
+        '"""',
+    ]
+    for problem in PROBLEMS:
+        solved = results[problem.name]
+        errors = ", ".join(f"{float(error):.2g}" for _, error in solved.values())
+        numbers = {kind: solved[kind][0] for kind in solved}
+        lines += entry(problem.name, numbers, f"{problem.about}; errors: {errors}.")
+    for name, (about, number, widths) in PARTS.items():
+        split = {kind: parts(number, bits) for kind, bits in widths.items()}
+        lines += entry(name, split, f"{about} in parts, the largest first.")
+    return "\n".join(lines) + "\n"
+
+
+def main() -> None:
+    """Solve the problems named on the command line, or all of them."""
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("names", nargs="*", help="which polynomials (default: all)")
+    parser.add_argument("--write", action="store_true", help=f"write {TABLE.name}; needs all")
+    options = parser.parse_args()
+    results: dict[str, dict] = {}
+    for problem in PROBLEMS:
+        if options.names and problem.name not in options.names:
+            continue
+        results[problem.name] = {kind: solve(problem, kind) for kind in problem.count}
+        for kind, (coefficients, error) in results[problem.name].items():
+            print(f"{problem.name} {kind}: {len(coefficients)} coefficients, {float(error):.3g}")
+    if options.write:
+        draft = TABLE.with_suffix(".new")
+        draft.write_text(table(results), encoding="utf-8")
+        os.replace(draft, TABLE)
+
+
+if __name__ == "__main__":
+    main()
