@@ -1,206 +1,122 @@
-"""Time one training step, chainrule beside its peers, interleaved in one run.
+"""Time training steps and predictions, chainrule beside its peers, interleaved in one run.
 
-Usage: python benchmarks/training_step.py [--workloads W1,W2] [--threads 1,2] [--rounds 15]
+Usage: python benchmarks/training_step.py [--workloads W1,W2] [--threads 1,2] [--rounds 9]
+           [--seconds 0.3] [--only chainrule,JAX] [--python tensorflow-cpu=PATH]
+           [--json FILE] [--write]
 
-Each contender runs in a process of its own; they take turns, a block of steps each, so that a
-noisy moment of the machine hits all alike. Shown are the medians over the rounds, the ratio to the
-fastest peer, and the ratio to `ideal`: the step's matrix products at this machine's measured peak.
-The loss of step 50 stands beside, to show that all compute the same.
+Each contender runs in a process of its own. They take turns, a slice of time each, so that a noisy
+moment of the machine hits all alike; who is not running is stopped. Shown are the medians over the
+rounds, their ratio to the fastest peer, and to `ideal`: the step's matrix products at the speed of
+the fastest large one of the same run. The loss after 50 steps stands beside, computed from
+everybody's weights by one referee in float64, to show that all do the same mathematics.
 """
 
 import argparse
-import json
-import os
-import platform
-import subprocess
-import sys
 import tempfile
-import time
-from dataclasses import dataclass, field
-from importlib.util import find_spec
+from collections.abc import Sequence
 from pathlib import Path
-from statistics import median
-from typing import Any
 
-import numpy as np
+from options import add_seconds, parser
+from pool import Result, Setup, avx512_shim, measure
+from report import machine, table, write_json, write_section
+from workloads import PRODUCT, WORKLOADS, Workload
 
-HERE = Path(__file__).parent
-NEEDS = {
-    "ours": "chainrule",
-    "by_hand": "numpy",
-    "sklearn_mlp": "sklearn",
-    "pytorch": "torch",
-    "jax_jit": "jax",
-}
-TITLES = {
-    "ours": "chainrule",
-    "by_hand": "NumPy by hand",
-    "sklearn_mlp": "scikit-learn",
-    "pytorch": "PyTorch",
-    "jax_jit": "JAX",
-}
-BLOCK_SECONDS = 0.05
+NOTE = (
+    "A peer takes batches that lie ready in its own kind of array, float32, and need not give the "
+    "loss of a step to Python. chainrule's figures are those of `cr.fit`: whole epochs, with the "
+    "shuffling, the gathering of each batch from the bytes of the data set, the scaling, the "
+    "counting of what was right and the history. A prediction is NumPy array in, NumPy array out, "
+    "for all. With one thread every process is held to one core. `AVX-512` is PyTorch with its MKL "
+    "made to take the path that it leaves out on AMD."
+)
 
 
-@dataclass
-class Contender:
-    """A worker process and what it measured."""
-
-    peer: str
-    mode: str
-    threads: int
-    process: Any
-    loss: float = float("nan")
-    block: int = 1
-    times: list[float] = field(default_factory=list)
-
-    def ask(self, command: str) -> str:
-        self.process.stdin.write(command + "\n")
-        self.process.stdin.flush()
-        return self.process.stdout.readline().strip()
-
-    @property
-    def title(self) -> str:
-        return f"{TITLES[self.peer]} {self.mode}".strip()
+def peak(products: Sequence[Result]) -> tuple[float, str]:
+    """GFLOP/s of the fastest product in any round, and whose it was."""
+    fastest = min((r for r in products if r.times), key=lambda r: min(r.times))
+    return PRODUCT.flops / min(fastest.times) / 1e3, fastest.contender.title
 
 
-def modes_of(peer: str) -> list[str]:
-    """The modes that a peer's module lists, read without importing the peer."""
-    for line in (HERE / "peers" / f"{peer}.py").read_text().splitlines():
-        if line.startswith("MODES = "):
-            return list(eval(line.removeprefix("MODES = ")))
-    raise ValueError(f"{peer} lists no modes")
-
-
-def avx512_library(folder: Path) -> Path | None:
-    """A shim that lets MKL take its AVX-512 path on AMD; None where it cannot be built."""
-    if "avx512f" not in cpu_flags() or "AuthenticAMD" not in Path("/proc/cpuinfo").read_text():
-        return None
-    source, library = folder / "shim.c", folder / "shim.so"
-    source.write_text("int mkl_serv_intel_cpu_true(void) { return 1; }\n")
-    built = subprocess.run(["cc", "-shared", "-fPIC", "-o", library, source], check=False)
-    return library if built.returncode == 0 else None
-
-
-def cpu_flags() -> str:
-    info = Path("/proc/cpuinfo")
-    return info.read_text() if info.exists() else ""
-
-
-def start(peer: str, mode: str, work: str, threads: int, shim: Path | None) -> Contender:
-    environment = {**os.environ, "XLA_FLAGS": "", "PYTHONPATH": str(HERE)}
-    for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
-        environment[name] = str(threads)
-    if threads == 1:
-        environment["XLA_FLAGS"] = "--xla_cpu_multi_thread_eigen=false"
-    if "avx512" in mode:
-        environment["LD_PRELOAD"] = str(shim)
-    process: Any = subprocess.Popen(
-        [sys.executable, HERE / "worker.py", peer, mode, work],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        text=True,
-        env=environment,
-        cwd=HERE,
-    )
-    if threads == 1 and hasattr(os, "sched_setaffinity"):
-        os.sched_setaffinity(process.pid, {max(os.sched_getaffinity(0))})
-    contender = Contender(peer, mode, threads, process)
-    if process.stdout.readline().strip() != "ready":
-        raise RuntimeError(f"{contender.title} did not start")
-    contender.loss = float(contender.ask("loss"))
-    contender.block = max(1, round(BLOCK_SECONDS * 1e6 / float(contender.ask("run 20"))))
-    return contender
-
-
-def matrix_peak(threads: int) -> float:
-    """GFLOP/s of a large float32 matrix product with NumPy, best of several."""
-    code = (
-        "import numpy as np, time\n"
-        "a = np.ones((1536, 1536), np.float32); best = 0\n"
-        "for _ in range(12):\n"
-        "    t = time.perf_counter(); a @ a\n"
-        "    best = max(best, 2 * 1536**3 / (time.perf_counter() - t) / 1e9)\n"
-        "print(best)"
-    )
-    environment = {**os.environ, "OPENBLAS_NUM_THREADS": str(threads)}
-    out = subprocess.run(
-        [sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True
-    )
-    return float(out.stdout)
-
-
-def measure(work: str, threads: int, rounds: int, shim: Path | None) -> list[Contender]:
-    contenders = [
-        start(peer, mode, work, threads, shim)
-        for peer, module in NEEDS.items()
-        if find_spec(module) is not None
-        for mode in modes_of(peer)
-        if "avx512" not in mode or shim is not None
-    ]
-    for number in range(rounds):
-        turn = number % len(contenders)
-        for contender in contenders[turn:] + contenders[:turn]:
-            contender.times.append(float(contender.ask(f"run {contender.block}")))
-    for contender in contenders:
-        contender.ask("quit")
-        contender.process.wait()
-    return contenders
-
-
-def table(work: str, threads: int, contenders: list[Contender], ideal: float) -> list[str]:
-    peers = [c for c in contenders if c.peer != "ours"]
-    fastest = min(median(c.times) for c in peers)
-    lines = [
-        f"### {work}, {threads} thread{'s' if threads > 1 else ''} (ideal {ideal:.0f} us)",
-        "",
-        "| contender | us a step | times the fastest peer | times ideal | loss at step 50 |",
-        "|---|---:|---:|---:|---:|",
-    ]
-    for c in sorted(contenders, key=lambda c: median(c.times)):
-        us = median(c.times)
-        lines.append(
-            f"| {c.title} | {us:.1f} | {us / fastest:.2f} | {us / ideal:.1f} | {c.loss:.5f} |"
+def lines_of(work: Workload, threads: int, results: Sequence[Result]) -> list[str]:
+    """The section of one workload on a number of threads."""
+    here = [r for r in results if r.times and r.contender.kind == work.kind]
+    speed, whose = peak([r for r in results if r.contender.kind == "product"])
+    fastest = min((r.microseconds for r in here if not r.contender.ours), default=float("nan"))
+    ideal = work.flops / speed / 1e3
+    rows = [
+        (
+            r.contender.title,
+            f"{r.microseconds:.1f}",
+            f"{r.microseconds / fastest:.2f}",
+            f"{r.microseconds / ideal:.2f}",
+            f"{r.loss:.5f}",
         )
-    return [*lines, ""]
+        for r in sorted(here, key=lambda r: r.microseconds)
+    ]
+    unit = "a prediction" if work.kind == "predict" else "a step"
+    head = ("contender", f"us {unit}", "times the fastest peer", "times ideal", "loss after 50")
+    return [
+        f"### {work.title}, {threads} thread{'s' if threads > 1 else ''}",
+        "",
+        f"Ideal {ideal:.3g} us, at {speed:.0f} GFLOP/s ({whose}).",
+        "",
+        *table(head, rows),
+        "",
+        *[absence(r) for r in results if r.missing],
+        "",
+    ]
+
+
+def absence(result: Result) -> str:
+    """Who is not here, and why."""
+    what = "The matrix product of " if result.contender.kind == "product" else ""
+    return f"- {what}{result.contender.title} is not here: {result.missing}"
+
+
+def versions(results: Sequence[Result]) -> str:
+    found = {r.contender.package: r.version for r in results if r.version}
+    return ", ".join(f"{package} {version}" for package, version in sorted(found.items()))
 
 
 def main() -> None:
-    sys.path.insert(0, str(HERE))
-    from workloads import WORKLOADS
-
-    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
-    parser.add_argument("--workloads", default="W1,W2")
-    parser.add_argument("--threads", default="1,2")
-    parser.add_argument("--rounds", type=int, default=15)
-    parser.add_argument("--json", type=Path)
-    options = parser.parse_args()
-    print(
-        f"{platform.processor() or platform.machine()}, Python {platform.python_version()}, "
-        f"NumPy {np.__version__}, {time.strftime('%Y-%m-%d')}, load {os.getloadavg()[0]:.1f}\n"
-    )
-    results = []
-    with tempfile.TemporaryDirectory() as folder:
-        shim = avx512_library(Path(folder))
-        for name in options.workloads.split(","):
-            for threads in map(int, options.threads.split(",")):
-                peak = matrix_peak(threads)
-                ideal = WORKLOADS[name].flops / peak / 1e3
-                contenders = measure(name, threads, options.rounds, shim)
-                print("\n".join(table(name, threads, contenders, ideal)), flush=True)
-                results += [
-                    {
-                        "workload": name,
-                        "threads": threads,
-                        "contender": c.title,
-                        "microseconds": median(c.times),
-                        "ideal": ideal,
-                        "loss": c.loss,
-                    }
-                    for c in contenders
+    options = parse()
+    print(f"{machine()}\n", flush=True)
+    sections, records, everybody = [], [], []
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        setup = Setup(folder, dict(options.python), avx512_shim(folder), options.only)
+        for work in options.workloads:
+            for threads in options.threads:
+                results = measure(setup, work, threads, options.rounds, options.seconds)
+                section = lines_of(work, threads, results)
+                print("\n".join(section), flush=True)
+                sections += section
+                everybody += results
+                records += [
+                    {"workload": work.name, "threads": threads, **r.to_json()} for r in results
                 ]
-    if options.json:
-        options.json.write_text(json.dumps(results, indent=2))
+                if options.json:
+                    # Each time anew, so that a run that is broken off leaves what it has.
+                    write_json(options.json, {"results": records})
+    print(versions(everybody))
+    if options.write:
+        how = f"{options.rounds} rounds of {options.seconds:g} s, medians; {versions(everybody)}."
+        write_section("training_step", [f"{machine()}; {how}", "", NOTE, "", *sections[:-1]])
+
+
+def parse() -> argparse.Namespace:
+    made = parser(__doc__)
+    add_seconds(made)
+    made.add_argument(
+        "--workloads",
+        type=lambda text: [WORKLOADS[name] for name in text.split(",")],
+        default=list(WORKLOADS.values()),
+        help=f"of {','.join(WORKLOADS)}; all by default",
+    )
+    made.add_argument(
+        "--threads", type=lambda text: [int(count) for count in text.split(",")], default=[1, 2]
+    )
+    return made.parse_args()
 
 
 if __name__ == "__main__":

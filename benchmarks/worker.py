@@ -1,39 +1,54 @@
-"""One contender in a process of its own: answers each line on stdin with one measurement.
+"""One contender in a process of its own, which answers each line on stdin with a line of JSON.
 
-Usage: python worker.py PEER MODE WORKLOAD; commands: `run COUNT` -> microseconds a step,
-`loss` -> the loss of step 50, `quit`.
+Usage: python worker.py MODULE.FUNCTION PACKAGE WORKLOAD THREADS FOLDER
+
+It first says {"loss": ..., "version": ...}. Then a number of seconds is answered with
+{"microseconds": ...}, the mean time of a step over about that long.
 """
 
 import importlib
+import json
+import os
 import sys
 import time
+from importlib import metadata
+from pathlib import Path
+from typing import Any
 
-from workloads import WORKLOADS
+from task import Runner, Task, hold_to
+
+WARM_UP = 0.2
+"""The share of a slice that is run before it, untimed: others have filled the caches meanwhile."""
+
+
+def repeat(runner: Runner, seconds: float) -> float:
+    """Microseconds a step, the mean over calls that take `seconds` or one call."""
+    calls, taken, start = 0, 0.0, time.perf_counter()
+    while taken < seconds or not calls:
+        runner.call()
+        calls += 1
+        taken = time.perf_counter() - start
+    return taken / (calls * runner.steps) * 1e6
 
 
 def main() -> None:
-    peer, mode, name = sys.argv[1:4]
-    work = WORKLOADS[name]
-    step = importlib.import_module(f"peers.{peer}").build(work, mode)
-    x, y = work.batches()
-    loss = 0.0
-    for i in range(50):
-        loss = step(x[i], y[i])
-    print("ready", flush=True)
-    at = 0
+    build, package, name, threads, folder = sys.argv[1:]
+    # Libraries may print; only answers go where the benchmark reads.
+    answers = os.fdopen(os.dup(1), "w")
+    os.dup2(2, 1)
+
+    def answer(**facts: Any) -> None:
+        print(json.dumps(facts), file=answers, flush=True)
+
+    hold_to(int(threads))
+    module, function = build.split(".")
+    task = Task.load(name, int(threads), Path(folder))
+    runner = getattr(importlib.import_module(f"peers.{module}"), function)(task)
+    answer(loss=runner.loss, version=metadata.version(package))
     for line in sys.stdin:
-        words = line.split()
-        if words[0] == "quit":
-            break
-        if words[0] == "loss":
-            print(repr(loss), flush=True)
-            continue
-        count = int(words[1])
-        start = time.perf_counter()
-        for _ in range(count):
-            step(x[at], y[at])
-            at = (at + 1) % len(x)
-        print((time.perf_counter() - start) / count * 1e6, flush=True)
+        seconds = float(line)
+        repeat(runner, seconds * WARM_UP)
+        answer(microseconds=repeat(runner, seconds))
 
 
 if __name__ == "__main__":

@@ -1,28 +1,67 @@
 """The step written by hand in NumPy, as a careful programmer would."""
 
 from collections.abc import Callable
+from pathlib import Path
 
 import numpy as np
+from job import W1, Mnist, first_weights, orders
+from task import Runner, Task, Weights, one_by_one, scaled, step_by_step
 from workloads import Workload
 
-MODES = ("",)
+
+def train(task: Task) -> Runner:
+    parameters = task.copy_weights()
+    return step_by_step(task, _stepper(parameters, task.work), lambda: parameters)
 
 
-def build(work: Workload, mode: str) -> Callable[[np.ndarray, np.ndarray], float]:
-    parameters = [w.copy() for w in work.weights()]
-    update = _adam(parameters, work.lr) if work.optimizer == "adam" else _sgd(parameters, work.lr)
+def predict(task: Task) -> Runner:
+    *inner, (last, last_bias) = task.layers(task.weights)
+
+    def logits(x: np.ndarray) -> np.ndarray:
+        for weight, bias in inner:
+            x = x @ weight.T
+            x += bias
+            np.maximum(x, 0, out=x)
+        return x @ last.T + last_bias
+
+    return one_by_one(task, logits)
+
+
+def product(task: Task) -> Runner:
+    out = np.empty_like(task.x)
+    return Runner(lambda: np.matmul(task.x, task.x, out=out), 1)
+
+
+def whole(folder: Path) -> float:
+    mnist = Mnist.load(folder)
+    rng = np.random.default_rng(0)
+    parameters = first_weights(rng)
+    step = _stepper(parameters, W1)
+    for rows in orders(rng, len(mnist.train_y)).reshape(-1, W1.batch):
+        step(scaled(mnist.train_x[rows]), mnist.train_y[rows])
+    return mnist.accuracy(_forward(parameters, scaled(mnist.test_x), True)[-1])
+
+
+def _forward(parameters: Weights, x: np.ndarray, relu: bool) -> list[np.ndarray]:
+    """What goes into each layer, and the logits."""
+    weights, biases = parameters[::2], parameters[1::2]
+    values = [x]
+    for weight, bias in zip(weights[:-1], biases[:-1], strict=True):
+        z = values[-1] @ weight.T
+        z += bias
+        values.append(np.maximum(z, 0, out=z) if relu else 1 / (1 + np.exp(-z)))
+    logits = values[-1] @ weights[-1].T
+    logits += biases[-1]
+    return [*values, logits]
+
+
+def _stepper(parameters: Weights, work: Workload) -> Callable[[np.ndarray, np.ndarray], float]:
+    update = {"adam": _adam, "sgd": _sgd}[work.optimizer](parameters, work.lr)
     rows = np.arange(work.batch)
     relu = work.activation == "relu"
 
     def step(x: np.ndarray, y: np.ndarray) -> float:
-        weights, biases = parameters[::2], parameters[1::2]
-        hidden = [x]
-        for weight, bias in zip(weights[:-1], biases[:-1], strict=True):
-            z = hidden[-1] @ weight.T
-            z += bias
-            hidden.append(np.maximum(z, 0, out=z) if relu else 1 / (1 + np.exp(-z)))
-        logits = hidden[-1] @ weights[-1].T
-        logits += biases[-1]
+        *hidden, logits = _forward(parameters, x, relu)
         logits -= logits.max(axis=1, keepdims=True)
         powers = np.exp(logits)
         totals = powers.sum(axis=1, keepdims=True)
@@ -30,13 +69,13 @@ def build(work: Workload, mode: str) -> Callable[[np.ndarray, np.ndarray], float
         g = powers / totals
         g[rows, y] -= 1
         g /= work.batch
-        gradients = [None] * len(parameters)
-        for layer in reversed(range(len(weights))):
-            gradients[2 * layer] = g.T @ hidden[layer]
+        gradients: list = [None] * len(parameters)
+        for layer in reversed(range(len(hidden))):
+            h = hidden[layer]
+            gradients[2 * layer] = g.T @ h
             gradients[2 * layer + 1] = g.sum(axis=0)
             if layer:
-                h = hidden[layer]
-                g = g @ weights[layer]
+                g = g @ parameters[2 * layer]
                 g *= (h > 0) if relu else h * (1 - h)
         update(gradients)
         return loss
@@ -44,20 +83,21 @@ def build(work: Workload, mode: str) -> Callable[[np.ndarray, np.ndarray], float
     return step
 
 
-def _sgd(parameters: list[np.ndarray], lr: float) -> Callable:
-    def update(gradients: list[np.ndarray]) -> None:
+def _sgd(parameters: Weights, lr: float) -> Callable:
+    def update(gradients: Weights) -> None:
         for parameter, gradient in zip(parameters, gradients, strict=True):
-            parameter -= lr * gradient
+            gradient *= lr
+            parameter -= gradient
 
     return update
 
 
-def _adam(parameters: list[np.ndarray], lr: float) -> Callable:
+def _adam(parameters: Weights, lr: float) -> Callable:
     first = [np.zeros_like(p) for p in parameters]
     second = [np.zeros_like(p) for p in parameters]
     count = 0
 
-    def update(gradients: list[np.ndarray]) -> None:
+    def update(gradients: Weights) -> None:
         nonlocal count
         count += 1
         rate, root = lr / (1 - 0.9**count), np.sqrt(1 - 0.999**count)

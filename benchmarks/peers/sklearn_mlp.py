@@ -1,16 +1,38 @@
-"""scikit-learn's MLPClassifier, one partial_fit a step."""
+"""scikit-learn's MLPClassifier: partial_fit for a step, fit for the whole job."""
 
-from collections.abc import Callable
+import warnings
+from pathlib import Path
 
 import numpy as np
+from job import EPOCHS, W1, Mnist
+from sklearn.exceptions import ConvergenceWarning
 from sklearn.neural_network import MLPClassifier
+from task import Runner, Task, one_by_one, scaled, step_by_step
 from workloads import Workload
 
-MODES = ("partial_fit",)
+
+def train(task: Task) -> Runner:
+    model = _with_weights(task)
+    return step_by_step(task, model.partial_fit, lambda: _weights(model))
 
 
-def build(work: Workload, mode: str) -> Callable[[np.ndarray, np.ndarray], float]:
-    model = MLPClassifier(
+def predict(task: Task) -> Runner:
+    model = _with_weights(task)
+    # The cross-entropy is the same of log-probabilities as of logits.
+    return one_by_one(task, model.predict_proba, to_logits=np.log)
+
+
+def whole(folder: Path) -> float:
+    mnist = Mnist.load(folder)
+    model = _model(W1, max_iter=EPOCHS, shuffle=True, random_state=0)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        model.fit(scaled(mnist.train_x), mnist.train_y)
+    return mnist.accuracy(model.predict_proba(scaled(mnist.test_x)))
+
+
+def _model(work: Workload, **options: object) -> MLPClassifier:
+    return MLPClassifier(
         hidden_layer_sizes=work.sizes[1:-1],
         activation={"relu": "relu", "sigmoid": "logistic"}[work.activation],
         solver=work.optimizer,
@@ -19,25 +41,25 @@ def build(work: Workload, mode: str) -> Callable[[np.ndarray, np.ndarray], float
         learning_rate_init=work.lr,
         momentum=0.0,
         nesterovs_momentum=False,
-        shuffle=False,
+        **options,
     )
-    arrays = work.weights()
-    started = False
 
-    def step(x: np.ndarray, y: np.ndarray) -> float:
-        nonlocal started
-        if not started:
-            # The first call only builds the model; its weights then become the common ones.
-            model.partial_fit(x, y, classes=np.arange(work.sizes[-1]))
-            for layer in range(len(work.sizes) - 1):
-                model.coefs_[layer][...] = arrays[2 * layer].T
-                model.intercepts_[layer][...] = arrays[2 * layer + 1]
-            if work.optimizer == "adam":
-                model._optimizer.t = 0
-                for moment in (*model._optimizer.ms, *model._optimizer.vs):
-                    moment[...] = 0
-            started = True
-        model.partial_fit(x, y)
-        return float(model.loss_)
 
-    return step
+def _with_weights(task: Task) -> MLPClassifier:
+    """A model with the first weights that all share."""
+    model = _model(task.work, shuffle=False)
+    # The first call only builds the model: its weights are replaced, its moments forgotten.
+    model.partial_fit(task.x[0], task.y[0], classes=np.arange(task.work.sizes[-1]))
+    for layer, (weight, bias) in enumerate(task.layers(task.weights)):
+        model.coefs_[layer][...] = weight.T
+        model.intercepts_[layer][...] = bias
+    if task.work.optimizer == "adam":
+        model._optimizer.t = 0
+        for moment in (*model._optimizer.ms, *model._optimizer.vs):
+            moment[...] = 0
+    return model
+
+
+def _weights(model: MLPClassifier) -> list[np.ndarray]:
+    pairs = zip(model.coefs_, model.intercepts_, strict=True)
+    return [array for weight, bias in pairs for array in (weight.T, bias)]
