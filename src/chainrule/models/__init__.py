@@ -7,6 +7,7 @@ from types import MappingProxyType
 from typing import Any
 
 from chainrule.errors import OptionError, unknown
+from chainrule.models.gates import Xor, gate
 from chainrule.nn import (
     BatchNorm,
     Dropout,
@@ -19,7 +20,7 @@ from chainrule.nn import (
 )
 from chainrule.nn.init import Initializer
 
-__all__ = ["activations", "by_name", "mlp", "names", "norms", "perceptron"]
+__all__ = ["Xor", "activations", "by_name", "gate", "mlp", "names", "norms", "perceptron"]
 
 
 _NORMS: Mapping[str, Callable[[int], Module]] = MappingProxyType(

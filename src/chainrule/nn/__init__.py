@@ -22,6 +22,7 @@ from chainrule.nn.activations import (
     Tanh,
 )
 from chainrule.nn.config import from_config, to_config
+from chainrule.nn.inspection import collapse, outputs_by_layer, statistics_by_layer
 from chainrule.nn.layers import Flatten, Function, Identity, Linear, Sequential
 from chainrule.nn.leaves import Leaves, functional_call, swapped
 from chainrule.nn.losses import (
@@ -38,6 +39,7 @@ from chainrule.nn.losses import (
     self_information,
 )
 from chainrule.nn.module import Module
+from chainrule.nn.neurons import Lesson, McCullochPitts, Perceptron
 from chainrule.nn.normalization import BatchNorm, GroupNorm, InstanceNorm, LayerNorm, RMSNorm
 from chainrule.nn.parameter import Buffer, Parameter
 from chainrule.nn.penalties import L1, L2, MaxNorm, Penalty
@@ -65,14 +67,17 @@ __all__ = [
     "LayerNorm",
     "LeakyReLU",
     "Leaves",
+    "Lesson",
     "Linear",
     "LogSoftmax",
     "MaxNorm",
     "Maxout",
+    "McCullochPitts",
     "Module",
     "PReLU",
     "Parameter",
     "Penalty",
+    "Perceptron",
     "RMSNorm",
     "RandomLayer",
     "ReLU",
@@ -87,6 +92,7 @@ __all__ = [
     "Tanh",
     "binary_cross_entropy",
     "catalogue",
+    "collapse",
     "cross_entropy",
     "entropy",
     "from_config",
@@ -102,7 +108,9 @@ __all__ = [
     "mse",
     "multi_margin",
     "nll",
+    "outputs_by_layer",
     "self_information",
+    "statistics_by_layer",
     "swapped",
     "to_config",
 ]

@@ -6,7 +6,7 @@ from typing import Any
 
 from chainrule import ops
 from chainrule.errors import OptionError, unknown
-from chainrule.nn import activations, layers, normalization, regularization
+from chainrule.nn import activations, layers, neurons, normalization, regularization
 from chainrule.nn.layers import Function, Sequential
 from chainrule.nn.module import Module
 
@@ -14,7 +14,7 @@ _ABSTRACT = (Module, regularization.RandomLayer)
 _LAYERS: Mapping[str, type[Module]] = MappingProxyType(
     {
         kind.__name__: kind
-        for part in (layers, activations, normalization, regularization)
+        for part in (layers, activations, neurons, normalization, regularization)
         for kind in vars(part).values()
         if isinstance(kind, type) and issubclass(kind, Module) and kind not in _ABSTRACT
     }
