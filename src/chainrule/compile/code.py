@@ -63,6 +63,7 @@ class Code:
         """Memory on the stack, for the time of the call."""
         made = self.entry.alloca(ir.ArrayType(memory_type(dtype), count))
         made.align = 64
+        made.type = PTR  # not the array's own type, so that elements and vectors may be stored
         return made
 
     def variable(self, kind: ir.Type) -> ir.Value:

@@ -1,7 +1,8 @@
-"""From LLVM's text to a function that can be called."""
+"""From LLVM's text to functions that can be called, by way of an object file that may be kept."""
 
 import ctypes
-from dataclasses import dataclass
+from collections.abc import Callable
+from functools import cache, cached_property
 from typing import Any
 
 from llvmlite import binding as llvm
@@ -9,19 +10,18 @@ from llvmlite import binding as llvm
 from chainrule.compile.target import Target
 
 
-def _initialize() -> None:
+@cache
+def _ready() -> None:
     llvm.initialize_all_targets()
     llvm.initialize_all_asmprinters()
 
 
-_initialize()
-
-
 def machine_for(target: Target) -> Any:
     """LLVM's description of a processor."""
+    _ready()
     found = llvm.Target.from_triple(target.triple)
     return found.create_target_machine(
-        cpu=target.cpu, features=target.features, opt=3, reloc="pic", codemodel="small"
+        cpu=target.cpu, features=target.features, opt=2, reloc="pic", codemodel="small"
     )
 
 
@@ -30,9 +30,6 @@ def optimized(text: str, machine: Any) -> Any:
     module = llvm.parse_assembly(text)
     module.data_layout = str(machine.target_data)
     options = llvm.create_pipeline_tuning_options(speed_level=1)
-    options.loop_vectorization = False
-    options.slp_vectorization = False
-    options.loop_unrolling = False
     passes = llvm.create_pass_builder(machine, options)
     manager = llvm.create_new_function_pass_manager()
     manager.add_sroa_pass()
@@ -44,24 +41,51 @@ def optimized(text: str, machine: Any) -> Any:
     return module
 
 
-@dataclass
-class Loaded:
-    """Machine code in memory. `keep` holds what must live as long."""
+class Compiled:
+    """Machine code, made or found in the cache; `text` is what it was made from."""
 
-    engine: Any
-    keep: tuple
+    def __init__(self, write: Callable[[], str], code: bytes, target: Target):
+        self._write = write
+        self.object = code
+        self.target = target
+
+    @cached_property
+    def text(self) -> str:
+        """LLVM's text, as the generator wrote it."""
+        return self._write()
+
+    @cached_property
+    def llvm(self) -> str:
+        """LLVM's text after its passes."""
+        return str(optimized(self.text, machine_for(self.target)))
+
+    @cached_property
+    def asm(self) -> str:
+        """Assembly."""
+        machine = machine_for(self.target)
+        return machine.emit_assembly(optimized(self.text, machine))
+
+    @cached_property
+    def _engine(self) -> tuple:
+        machine = machine_for(self.target)
+        empty = llvm.parse_assembly("")
+        engine = llvm.create_mcjit_compiler(empty, machine)
+        file = llvm.ObjectFileRef.from_data(self.object)
+        engine.add_object_file(file)
+        engine.finalize_object()
+        return engine, machine, empty, file
 
     def function(self, name: str, *arguments: Any) -> Any:
-        """A function of the code, called without the GIL."""
-        kind = ctypes.CFUNCTYPE(None, *arguments)
-        return kind(self.engine.get_function_address(name))
+        """A function of the code; it runs without the interpreter's lock."""
+        return ctypes.CFUNCTYPE(None, *arguments)(self._engine[0].get_function_address(name))
 
 
-def load_object(code: bytes, machine: Any) -> Loaded:
-    """Bring an object file into memory."""
-    empty = llvm.parse_assembly("")
-    engine = llvm.create_mcjit_compiler(empty, machine)
-    file = llvm.ObjectFileRef.from_data(code)
-    engine.add_object_file(file)
-    engine.finalize_object()
-    return Loaded(engine, (machine, empty, file))
+def build(write: Callable[[], str], key: str, target: Target, cache: Any = None) -> Compiled:
+    """Make the object file of what `write` gives, or find it in the cache under its key."""
+    found = cache.find(key, target) if cache is not None else None
+    if found is None:
+        machine = machine_for(target)
+        found = machine.emit_object(optimized(write(), machine))
+        if cache is not None:
+            cache.keep(key, target, found)
+    return Compiled(write, found, target)

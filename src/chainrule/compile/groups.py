@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-from chainrule.compile.lowered import Places, computable, is_number
+from chainrule.compile.lowered import Places, computable, is_number, moves
 from chainrule.graph.node import Node
 from chainrule.ops.lowering import Assemble, Contract, Fold, Gather, View
 
@@ -137,17 +137,35 @@ class Fusion:
 
     def _place_elementwise(self, node: Node) -> None:
         for group in self._candidates(node):
+            if group.kind == "product" and self._feeds_a_row_fold(node):
+                continue
             role = self._role_in(group, node)
             if role and not self._would_wait_for_itself(group, node):
                 self._join(group, node, role)
                 return
         self._new("map", squeezed(node.aval.shape), node)
 
+    def _feeds_a_row_fold(self, node: Node) -> bool:
+        """Whether a fold along rows takes it, and so would need it in a group of its own kind."""
+        return any(
+            isinstance(user.op.emit, Fold) and user.args[0].aval.shape[2] == 1
+            for reader in (node, *filter(moves, self.places.users(node)))
+            for user in self.places.users(reader)
+            if user.aval.size and len(user.args[0].aval.shape) == 3
+        )
+
     def _candidates(self, node: Node) -> list[Group]:
-        """The groups of the arguments, the last one first."""
-        groups = {self.home[root] for root in self._roots(node) if root in self.home}
-        order = [group for group in groups if group.kind in ("map", "rows", "product")]
+        """The groups of the arguments, the last one first; then rows that read the same."""
+        roots = set(self._roots(node))
+        makers = {self.home[root] for root in roots if root in self.home}
+        readers = {
+            group for group in self.groups if group.kind == "rows" and roots & self._read(group)
+        }
+        order = [g for g in makers | readers if g.kind in ("map", "rows", "product")]
         return sorted(order, key=self.groups.index, reverse=True)
+
+    def _read(self, group: Group) -> set[Node]:
+        return {root for node in group.roles for root in self._roots(node) if not is_number(root)}
 
     def _role_in(self, group: Group, node: Node) -> str:
         """What a node would be in a group; empty where it does not fit in."""

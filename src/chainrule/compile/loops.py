@@ -6,10 +6,10 @@ from llvmlite import ir
 
 from chainrule.compile.body import SCALAR, Body, across
 from chainrule.compile.code import I64, Code, Part, parts_of
-from chainrule.compile.groups import FULL, ROW, Group
+from chainrule.compile.groups import FULL, ROW
 from chainrule.compile.lanes import Value
 from chainrule.graph.node import Node
-from chainrule.ops.lowering import Fold
+from chainrule.ops.lowering import Fold, View
 
 _HELD = 4
 """Rows of up to so many vectors are held in registers while they are worked on."""
@@ -21,7 +21,7 @@ def emit_map(code: Code, body: Body, start: Any, stop: Any) -> None:
     if not dims:
         _store_at(code, body, (), SCALAR)
     elif len(dims) == 1:
-        _along(code, body, (), start, stop, dims[0])
+        _along(code, body, (), start, stop)
     else:
         with code.loop(start, stop) as i:
             _nest(code, body, [i], dims[1:])
@@ -29,50 +29,37 @@ def emit_map(code: Code, body: Body, start: Any, stop: Any) -> None:
 
 def _nest(code: Code, body: Body, index: list, dims: tuple[int, ...]) -> None:
     if len(dims) == 1:
-        _along(code, body, tuple(index), 0, dims[0], dims[0])
+        _along(code, body, tuple(index), 0, dims[0])
         return
     with code.loop(0, dims[0]) as i:
         _nest(code, body, [*index, i], dims[1:])
 
 
-def _along(code: Code, body: Body, index: tuple, start: Any, stop: Any, size: int) -> None:
-    """Vectors along the last axis, from start to stop; only its very end has a part of one.
-
-    `start` is a multiple of the width.
-    """
+def _along(code: Code, body: Body, index: tuple, start: Any, stop: Any) -> None:
+    """Vectors along the last axis, from start to stop, and what is left at the end."""
     width = body.width()
-    count, rest = parts_of(size, width)
-    if count:
-        last = stop
-        if not isinstance(stop, int):
-            limit = I64(size - size % width)
-            last = code.ir.select(code.ir.icmp_signed("<", stop, limit), stop, limit)
-        elif isinstance(stop, int):
-            last = min(stop, size - size % width)
-        with code.loop(start, last, width) as i:
-            _store_at(code, body, (*index, i), Part(width, width))
-    if rest is None:
-        return
     if isinstance(stop, int):
-        if stop == size:
-            _store_at(code, body, (*index, size - rest.count), rest)
+        count, rest = parts_of(stop - start, width)
+        if count:
+            with code.loop(start, start + count * width, width) as i:
+                _store_at(code, body, (*index, i), Part(width, width))
+        if rest is not None:
+            _store_at(code, body, (*index, stop - rest.count), rest)
         return
-    with code.ir.if_then(code.ir.icmp_signed("==", stop, I64(size))):
-        _store_at(code, body, (*index, size - rest.count), rest)
+    length = code.ir.sub(stop, start)
+    last = code.ir.sub(stop, code.ir.srem(length, I64(width)))
+    with code.loop(start, last, width) as i:
+        _store_at(code, body, (*index, i), Part(width, width))
+    with code.loop(last, stop) as i:
+        _store_at(code, body, (*index, i), SCALAR)
 
 
 def _store_at(code: Code, body: Body, index: tuple, part: Part) -> None:
     memo: dict = {}
-    place = body.place(_whole(body.group.dims), index)
+    place = body.place(View.whole(body.group.dims), index)
     for node in body.group.stored:
         value = body.value(node, index, part, memo)
         code.store(value, body.addresses(node), place, part)
-
-
-def _whole(dims: tuple[int, ...]) -> Any:
-    from chainrule.ops.lowering import View
-
-    return View.whole(dims)
 
 
 def emit_rows(code: Code, body: Body, start: Any, stop: Any) -> None:
@@ -186,7 +173,3 @@ def _item(body: Body, node: Node, index: list, part: Part, memo: dict) -> Value:
     view = body.places.on(x, x.aval.shape, body.group.dims)
     return body.load(root, view, index, part)
 
-
-def tail(group: Group, width: int) -> int:
-    """How many elements at the end of a row do not fill a vector."""
-    return group.dims[-1] % width if group.dims else 0

@@ -169,7 +169,8 @@ class Places:
     def _own(self, node: Node) -> Node:
         """A result has a buffer of its own, all of it, in row-major order."""
         root, view = self.refs[node]
-        if root.op is None or view != View.whole(root.aval.shape):
+        whole = root.aval.size == node.aval.size and view == View.whole(node.aval.shape)
+        if root.op is None or not whole:
             return self._copy(node)
         return root
 

@@ -3,26 +3,24 @@
 from collections.abc import Callable
 from typing import Any
 
-import numpy as np
 from llvmlite import ir
 
 from chainrule.compile.body import SCALAR, Body
 from chainrule.compile.code import Code, Part
 from chainrule.compile.lanes import Value
-from chainrule.compile.tiles import Tile, choose
+from chainrule.compile.tiles import product_lanes, product_tile
 from chainrule.graph.node import Node
 from chainrule.ops.lowering import View
 
 I32 = ir.IntType(32)
 _BLOCK_BYTES = 192 * 1024
 """So much of y is gone through for all rows of x before the next part of it is begun."""
-_PANEL_BYTES = 256 * 1024
 
 
 class Product:
     """A matrix product of one shape, and the tile that it is made of."""
 
-    def __init__(self, body: Body, tile: Tile | None = None):
+    def __init__(self, body: Body):
         self.body = body
         self.code = body.code
         self.node: Node = body.group.product
@@ -32,10 +30,8 @@ class Product:
         self.dtype = self.node.aval.dtype
         self.x_root, self.x = body.places.refs[x]
         self.y_root, self.y = body.places.refs[y]
-        self.lanes = self.code.target.lanes(self.dtype.itemsize)
-        while self.lanes >= 2 * max(self.n, self.k):
-            self.lanes //= 2
-        self.tile = tile or choose_tile(self, self.m)
+        self.lanes = product_lanes(body.group, self.code.target)
+        self.tile = product_tile(body.group, body.places, self.code.target)
         self.plain = body.group.members == [self.node]
         self.panel: ir.Value | None = None
 
@@ -228,20 +224,6 @@ class Product:
                 code.store(packed, held, code.plus(i * pitch, j), part)
 
 
-def choose_tile(product: Product, rows: int) -> Tile:
-    """The best tile where so many rows are computed in one go."""
-    x_step, y_step = product.x.strides, product.y.strides
-    return choose(
-        rows,
-        product.n,
-        product.k,
-        product.lanes,
-        product.code.target,
-        (y_step[2] == 1 or product.n == 1, y_step[1] == 1 or product.k == 1),
-        x_step[2] == 1 or product.k == 1,
-    )
-
-
 def _parts(width: int, lanes: int) -> list[Part]:
     parts = [Part(lanes, lanes)] * (width // lanes)
     return [*parts, Part(lanes, width % lanes)] if width % lanes else parts
@@ -331,12 +313,3 @@ def _folded(code: Code, x: ir.Value, lanes: int, span: int) -> ir.Value:
     moved = code.ir.shuffle_vector(x, x, ir.Constant(kind, picks))
     return code.ir.fadd(x, moved)
 
-
-def flops(node: Node) -> int:
-    """Floating-point operations of a product: a multiplication and an addition each."""
-    stack, m, k = node.args[0].aval.shape
-    return 2 * stack * m * k * node.args[1].aval.shape[2]
-
-
-def peak_bytes(dtype: np.dtype, *sizes: int) -> int:
-    return dtype.itemsize * int(np.prod(sizes))

@@ -1,16 +1,20 @@
-"""A compiled graph: its groups in order, their kernels, the memory plan and the machine code."""
+"""A compiled graph: its schedule, the memory that it works in, and the machine code."""
 
 import ctypes
-from collections.abc import Sequence
+import threading
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 from llvmlite import ir
 
-from chainrule.compile.engine import Loaded, load_object, machine_for, optimized
-from chainrule.compile.groups import Fusion, Group
-from chainrule.compile.kernels import Kernel, emit_kernel
+from chainrule.compile.driver import LINE, Driver
+from chainrule.compile.engine import build
+from chainrule.compile.groups import Fusion
+from chainrule.compile.kernels import emit_kernel
 from chainrule.compile.lowered import Places, is_number, simplified
+from chainrule.compile.memory import aligned, napper
+from chainrule.compile.schedule import Phase, Schedule, plan_memory
 from chainrule.compile.target import Target, host
 from chainrule.graph.graph import Graph
 from chainrule.graph.node import Node
@@ -20,74 +24,164 @@ FAULT = 0
 
 
 class Program:
-    """A graph as machine code, with the memory that it works in."""
+    """A graph as machine code, with the memory that it works in.
 
-    def __init__(self, graph: Graph, target: Target | None = None):
+    `donated` maps numbers of outputs to numbers of inputs in whose memory they are written;
+    `moving` names inputs and outputs (by "in" or "out" and number) whose memory holds one value
+    after another, one for each step of `run_steps`.
+    """
+
+    def __init__(
+        self,
+        graph: Graph,
+        *,
+        donated: Mapping[int, int] | None = None,
+        moving: Sequence[tuple[str, int]] = (),
+        target: Target | None = None,
+        cache: Any = None,
+    ):
         self.target = target or host()
         self.graph = simplified(graph)
         self.places = Places(self.graph)
         self.fusion = Fusion(self.places)
-        self.groups = ordered(self.fusion)
-        self._slots: dict[Node, int] = {}
-        self.buffers: dict[Node, np.ndarray] = {}
-        self.kernels: list[Kernel] = []
-        self.text = self._write()
-        self.loaded = self._load()
-        self.fault = np.zeros(1, np.int64)
-        self.table = np.zeros(len(self._slots) + 1, np.uint64)
-        self._fill_table()
+        inputs, outputs = self.graph.inputs, self.places.outputs
+        wanted = {outputs[out]: inputs[given] for out, given in (donated or {}).items()}
+        self.schedule = Schedule(self.fusion, wanted, self.target)
+        self.plan = plan_memory(self.schedule, outputs)
+        self._number_slots()
+        self._moving = [(inputs if kind == "in" else outputs)[number] for kind, number in moving]
+        self.segments = segments(self.schedule.phases)
+        strides = {self.slots[n]: _bytes(n) for n in self._moving if n in self.slots}
+        self.code = build(lambda: self._write(strides), self._key(strides), self.target, cache)
+        self.lock = threading.Lock()
+        self._make_memory()
 
-    def slot_of(self, root: Node) -> int:
-        return self._slots.setdefault(root, len(self._slots) + 1)
+    def _number_slots(self) -> None:
+        """Give each buffer that kernels touch its place in the table of addresses."""
+        roots: dict[Node, None] = {}
+        for group in self.schedule.when:
+            roots.update(dict.fromkeys(self.fusion.needs(group)))
+            roots.update(dict.fromkeys(group.stored))
+        self.slots = {root: slot for slot, root in enumerate(roots, FAULT + 1)}
+        for number, kernel in enumerate(self.schedule.kernels):
+            kernel.name = f"kernel{number}"
 
-    def _write(self) -> str:
+    def _key(self, strides: dict[int, int]) -> str:
+        """All that the machine code depends on, in words."""
+        divisions = [(k.group.kind, k.group.dims, k.axis, k.grain) for k in self.schedule.kernels]
+        donated = [(self.slots[a], self.slots[b]) for a, b in self.schedule.donated.items()]
+        numbers = [(node.aval, repr(node.value)) for node in self.graph.nodes if is_number(node)]
+        return repr((self.graph.show(), divisions, donated, sorted(strides.items()), numbers))
+
+    def _write(self, strides: dict[int, int]) -> str:
         module = ir.Module("chainrule")
         module.triple = self.target.triple
-        for number, group in enumerate(self.groups):
-            kernel = Kernel(f"k{number}", group, 0, 1, 1)
-            self.kernels.append(kernel)
-            if group.kind != "call":
-                kernel.grain = kernel.rows()
-                emit_kernel(kernel, module, self.places, self.slot_of, FAULT, self.target)
+        made = {
+            kernel.name: emit_kernel(
+                kernel, module, self.places, self.slots.__getitem__, FAULT, self.target
+            )
+            for kernel in self.schedule.kernels
+        }
+        driver = Driver(module, made, strides, self.target)
+        for number, (phases, _) in enumerate(self.segments):
+            driver.write_alone(f"alone{number}", phases)
+            driver.write_together(f"together{number}", phases)
         return str(module)
 
-    def _load(self) -> Loaded:
-        machine = machine_for(self.target)
-        module = optimized(self.text, machine)
-        self.llvm = str(module)
-        self.asm = machine.emit_assembly(module)
-        return load_object(machine.emit_object(module), machine)
-
-    def _fill_table(self) -> None:
+    def _make_memory(self) -> None:
+        self.fault = np.zeros(1, np.int64)
+        self.arena = aligned((self.plan.size,), np.uint8)
+        self.table = np.zeros(len(self.slots) + 1, np.uint64)
+        self.bases = np.zeros_like(self.table)
+        self.buffers: dict[Node, np.ndarray] = {}
         self.table[FAULT] = self.fault.ctypes.data
-        for root, slot in self._slots.items():
-            if root.is_constant:
-                self.buffers[root] = np.ascontiguousarray(root.value)
-            elif root.op is not None:
-                self.buffers[root] = aligned(root.aval.shape, root.aval.dtype)
-            if root in self.buffers:
-                self.table[slot] = self.buffers[root].ctypes.data
+        for root in self.slots:
+            self._give_memory(root)
+        for out, place in self.schedule.donated.items():
+            if place in self.buffers:
+                self.bind(out, self.buffers[place])
+        kinds = (ctypes.c_void_p, ctypes.c_void_p, ctypes.c_int64, ctypes.c_int64)
+        more = (ctypes.c_void_p, ctypes.c_int64)
+        count = range(len(self.segments))
+        self._alone = [self.code.function(f"alone{i}", *kinds) for i in count]
+        self._together = [self.code.function(f"together{i}", *kinds, *more) for i in count]
+        self._nap = napper()
 
-    def run(self, inputs: Sequence[np.ndarray]) -> list[np.ndarray]:
-        """The outputs for arrays of the inputs' shapes and dtypes."""
-        for node, value in zip(self.graph.inputs, inputs, strict=True):
-            self.buffers[node] = np.ascontiguousarray(value)
-            if node in self._slots:
-                self.table[self._slots[node]] = self.buffers[node].ctypes.data
-        for kernel in self.kernels:
-            if kernel.group.kind == "call":
-                self._call(kernel.group.first)
-            else:
-                function = self.loaded.function(kernel.name, ctypes.c_void_p, ctypes.c_int64)
-                function(self.table.ctypes.data, 0)
-        return [self.buffers[node].copy() for node in self.places.outputs]
+    def _give_memory(self, root: Node) -> None:
+        if root in self.plan.offsets:
+            start = self.plan.offsets[root]
+            memory = self.arena[start : start + _bytes(root)]
+            self.bind(root, memory.view(root.aval.dtype).reshape(root.aval.shape))
+        elif root.is_constant:
+            self.bind(root, np.ascontiguousarray(root.value))
+        elif root.op is not None and root not in self.schedule.donated:
+            self.bind(root, aligned(root.aval.shape, root.aval.dtype))
+
+    def bind(self, root: Node, memory: np.ndarray) -> None:
+        """Let a buffer be this memory from now on."""
+        self.buffers[root] = memory
+        if root in self.slots:
+            self.table[self.slots[root]] = self.bases[self.slots[root]] = memory.ctypes.data
+
+    def bind_input(self, number: int, memory: np.ndarray) -> None:
+        """Let an input, and an output that is written in its place, be this memory."""
+        node = self.graph.inputs[number]
+        self.bind(node, memory)
+        for out, place in self.schedule.donated.items():
+            if place is node:
+                self.bind(out, memory)
+
+    def bind_output(self, number: int, memory: np.ndarray) -> None:
+        self.bind(self.places.outputs[number], memory)
+
+    @property
+    def native(self) -> bool:
+        """Whether no op needs the interpreter."""
+        return not any(calls for _, calls in self.segments)
+
+    def run_steps(self, first: int, stop: int, threads: int = 1) -> None:
+        """Run the steps from `first` to before `stop`; moving buffers hold one value a step."""
+        for number in range(first, stop) if not self.native else (first,):
+            after = stop if self.native else number + 1
+            for place, (_, calls) in enumerate(self.segments):
+                self._run_segment(place, number, after, threads)
+                for group in calls:
+                    self._call(group.first)
+
+    def _run_segment(self, place: int, first: int, stop: int, threads: int) -> None:
+        table, bases = self.table.ctypes.data, self.bases.ctypes.data
+        if threads == 1:
+            self._alone[place](table, bases, first, stop)
+            return
+        counters = np.zeros(2 * LINE * (1 + len(self.segments[place][0])), np.int64)
+        args = (table, bases, first, stop, counters.ctypes.data, self._nap)
+        others = [
+            threading.Thread(target=self._together[place], args=args, daemon=True)
+            for _ in range(threads - 1)
+        ]
+        for thread in others:
+            thread.start()
+        self._together[place](*args)
+        for thread in others:
+            thread.join()
+
+    def run(self, inputs: Sequence[np.ndarray], threads: int = 1) -> list[np.ndarray]:
+        """The outputs for contiguous arrays of the inputs' shapes and dtypes."""
+        with self.lock:
+            for number, value in enumerate(inputs):
+                self.bind_input(number, value)
+            self.fault[0] = 0
+            self.run_steps(0, 1, threads)
+            return [
+                self.buffers[root].reshape(node.aval.shape).copy()
+                for root, node in zip(self.places.outputs, self.graph.outputs, strict=True)
+            ]
 
     def _call(self, node: Node) -> None:
         args = [self._value(arg) for arg in node.args]
-        made = node.op.np(*args, **node.params)
-        self.buffers[node] = np.ascontiguousarray(made, node.aval.dtype)
-        if node in self._slots:
-            self.table[self._slots[node]] = self.buffers[node].ctypes.data
+        with np.errstate(all="ignore"):
+            made = node.op.np(*args, **node.params)
+        self.buffers[node][...] = made
 
     def _value(self, node: Node) -> Any:
         root, view = self.places.refs[node]
@@ -98,28 +192,18 @@ class Program:
         return np.lib.stride_tricks.as_strided(whole, view.shape, strides)
 
 
-def ordered(fusion: Fusion) -> list[Group]:
-    """The groups, each after those that it needs."""
-    done: dict[Group, None] = {}
-    for group in fusion.groups:
-        for before in [*fusion.groups]:
-            if before in fusion.ancestors(group) and before not in done:
-                _visit(before, fusion, done)
-        done.setdefault(group)
-    return list(done)
+def segments(phases: Sequence[Phase]) -> list[tuple[list[Phase], list]]:
+    """Runs of phases, each with the ops that the interpreter runs after it."""
+    made: list[tuple[list[Phase], list]] = [([], [])]
+    for phase in phases:
+        made[-1][0].append(phase)
+        if phase.calls:
+            made[-1][1].extend(phase.calls)
+            made.append(([], []))
+    return made
 
 
-def _visit(group: Group, fusion: Fusion, done: dict[Group, None]) -> None:
-    for before in fusion.groups:
-        if before in fusion.ancestors(group) and before not in done:
-            _visit(before, fusion, done)
-    done.setdefault(group)
+def _bytes(node: Node) -> int:
+    return node.aval.size * node.aval.dtype.itemsize
 
 
-def aligned(shape: Sequence[int], dtype: Any, boundary: int = 64) -> np.ndarray:
-    """An array of zeros that begins at a multiple of `boundary` bytes."""
-    dtype = np.dtype(dtype)
-    size = int(np.prod(shape, dtype=np.int64)) * dtype.itemsize
-    memory = np.zeros(size + boundary, np.uint8)
-    start = -memory.ctypes.data % boundary
-    return memory[start : start + size].view(dtype).reshape(shape)

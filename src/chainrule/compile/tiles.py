@@ -10,6 +10,8 @@ the two needs, and the lanes that do nothing at the edges.
 import math
 from dataclasses import dataclass
 
+from chainrule.compile.groups import Group
+from chainrule.compile.lowered import Places
 from chainrule.compile.target import Target
 
 _LATENCY = 8
@@ -31,6 +33,25 @@ class Tile:
     columns: int
     pack: bool
     cycles: float
+
+
+def product_tile(group: Group, places: Places, target: Target) -> Tile:
+    """The tile for the product of a group."""
+    x, y = group.product.args
+    x_step, y_step = places.refs[x].view.strides, places.refs[y].view.strides
+    _, m, n = group.dims
+    k = x.aval.shape[2]
+    lanes = product_lanes(group, target)
+    y_runs = (y_step[2] == 1 or n == 1, y_step[1] == 1 or k == 1)
+    return choose(m, n, k, lanes, target, y_runs, x_step[2] == 1 or k == 1)
+
+
+def product_lanes(group: Group, target: Target) -> int:
+    """Elements in a vector: a register's, or fewer where no axis is that long."""
+    lanes = target.lanes(group.product.aval.dtype.itemsize)
+    while lanes >= 2 * max(group.dims[2], group.product.args[0].aval.shape[2]):
+        lanes //= 2
+    return lanes
 
 
 def choose(
@@ -90,7 +111,3 @@ def _split(size: int, part: int) -> list[tuple[int, int]]:
     whole, rest = divmod(size, part)
     return [(part, whole)] * (whole > 0) + [(rest, 1)] * (rest > 0)
 
-
-def even(size: int, most: int) -> int:
-    """The part length, at most `most`, that covers a size in as few and as equal parts as can be."""
-    return math.ceil(size / math.ceil(size / most))

@@ -1,0 +1,302 @@
+"""When each group runs: phases, in which tasks run side by side, and chains of groups inside them.
+
+Groups whose rows depend only on the same rows of one another form a chain: a task takes some rows
+through all of them, while they are still in the cache, and no thread has to wait for another in
+between. What needs all rows waits for the next phase.
+"""
+
+import math
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from chainrule.compile.groups import Fusion, Group
+from chainrule.compile.kernels import Kernel, divided
+from chainrule.compile.lowered import Places
+from chainrule.compile.target import Target
+from chainrule.compile.tiles import product_tile
+from chainrule.graph.node import Node
+from chainrule.ops.lowering import Fold, Gather, View
+
+_LEAST = 8000.0
+"""Cycles that a task is worth at least: handing it out costs some hundred."""
+_TASKS = 4
+"""Tasks in a chain: a few, so that each still takes enough rows for what it reads of weights."""
+
+
+@dataclass(eq=False)
+class Chain:
+    """Kernels that run one after another on the same rows; `tasks` of them, side by side."""
+
+    kernels: list[Kernel]
+
+    @property
+    def tasks(self) -> int:
+        return self.kernels[0].tasks
+
+
+@dataclass(eq=False)
+class Phase:
+    """Chains whose tasks may run in any order and at the same time."""
+
+    chains: list[Chain] = field(default_factory=list)
+    calls: list[Group] = field(default_factory=list)
+
+    @property
+    def tasks(self) -> int:
+        return sum(chain.tasks for chain in self.chains)
+
+
+class Schedule:
+    """The phases of a graph. `donated` maps outputs to the inputs in whose place they are written."""
+
+    def __init__(self, fusion: Fusion, donated: dict[Node, Node], target: Target):
+        self.fusion = fusion
+        self.places: Places = fusion.places
+        self.target = target
+        self.donated = {out: place for out, place in donated.items() if self._in_place(out, place)}
+        self.when: dict[Group, int] = {}
+        self._aligned: dict[tuple[Group, Group], bool] = {}
+        for group in self._in_order():
+            self.when[group] = self._earliest(group)
+        self.phases = self._phases()
+
+    @property
+    def kernels(self) -> list[Kernel]:
+        return [k for phase in self.phases for chain in phase.chains for k in chain.kernels]
+
+    def _in_place(self, out: Node, place: Node) -> bool:
+        """Whether a group may write over an input: it reads it only where it writes."""
+        group = self.fusion.home.get(out)
+        if group is None or place.aval != out.aval or group.kind == "call":
+            return False
+        for node in group.roles:
+            for arg in node.args:
+                if self.places.refs[arg].root is not place:
+                    continue
+                view = self.places.on(arg, node.aval.shape, group.dims)
+                if node is group.product or view != View.whole(group.dims):
+                    return False
+                if isinstance(node.op.emit, (Fold, Gather)):
+                    return False
+        return True
+
+    def before(self, group: Group) -> set[Group]:
+        """The groups that must be done first: what it reads, and who reads what it writes over."""
+        found = {self.fusion.home[root] for root in self.fusion.needs(group) if root in self.fusion.home}
+        written = {self.donated[node] for node in group.stored if node in self.donated}
+        if written:
+            found |= {g for g in self.fusion.groups if written & set(self.fusion.needs(g))}
+        return found - {group}
+
+    def _in_order(self) -> list[Group]:
+        """The groups, each after those that must come first; an output that cannot is not donated."""
+        order: dict[Group, None] = {}
+        open_groups: set[Group] = set()
+
+        def visit(group: Group) -> None:
+            if group in order:
+                return
+            if group in open_groups:
+                raise _Circle(group)
+            open_groups.add(group)
+            for other in self.fusion.groups:
+                if other in self.before(group):
+                    visit(other)
+            order[group] = None
+
+        while True:
+            try:
+                for group in self.fusion.groups:
+                    visit(group)
+            except _Circle as circle:
+                order.clear()
+                open_groups.clear()
+                self._give_up(circle.group)
+            else:
+                return list(order)
+
+    def _give_up(self, group: Group) -> None:
+        """Break a circle: what a group of it would write over an input gets its own buffer."""
+        own = [node for node in group.stored if node in self.donated]
+        for node in own or list(self.donated)[:1]:
+            del self.donated[node]
+
+    def _earliest(self, group: Group) -> int:
+        when = 0
+        for other in self.before(group):
+            together = group.kind != "call" and other.kind != "call" and self._keeps_rows(other, group)
+            when = max(when, self.when[other] + (not together))
+        return when
+
+    def _keeps_rows(self, maker: Group, user: Group) -> bool:
+        """Whether each row of `user` needs only the same row of `maker`, and writes over none."""
+        key = (maker, user)
+        if key not in self._aligned:
+            self._aligned[key] = self._find_aligned(maker, user)
+        return self._aligned[key]
+
+    def _find_aligned(self, maker: Group, user: Group) -> bool:
+        rows = rows_of(maker)
+        if rows < 2 or rows != rows_of(user):
+            return False
+        written = {self.donated[node] for node in user.stored if node in self.donated}
+        if written & set(self.fusion.needs(maker)):
+            return False
+        return all(
+            self._row_by_row(user, node, arg, rows)
+            for node in user.roles
+            for arg in node.args
+            if self.places.refs[arg].root in maker.stored
+        )
+
+    def _row_by_row(self, group: Group, node: Node, arg: Node, rows: int) -> bool:
+        """Whether a read of an argument stays in the row of the place that it is read for."""
+        if node is group.product:
+            view, axis = self.places.refs[arg].view, 1
+            if arg is not node.args[0]:
+                return False
+        elif isinstance(node.op.emit, Gather):
+            if arg is node.args[0] or arg.aval.shape[:1] != (rows,):
+                return False
+            view, axis = self.places.refs[arg].view, 0
+        elif isinstance(node.op.emit, Fold) and group.kind != "rows":
+            return False
+        else:
+            shape = node.args[0].aval.shape if isinstance(node.op.emit, Fold) else node.aval.shape
+            role = group.roles[node]
+            dims = group.dims if role == "full" or isinstance(node.op.emit, Fold) else group.dims[:1]
+            view, axis = self.places.on(arg, shape, dims), 1 if group.kind == "product" else 0
+        if view is None:
+            return False
+        pitch = self.places.refs[arg].root.aval.size // rows
+        inside = sum(
+            (size - 1) * step
+            for k, (size, step) in enumerate(zip(view.shape, view.strides, strict=True))
+            if k != axis
+        )
+        least = min(view.strides, default=0)
+        return view.strides[axis] == pitch and least >= 0 and view.offset + inside < pitch
+
+    def _phases(self) -> list[Phase]:
+        last = max(self.when.values(), default=-1)
+        phases = [Phase() for _ in range(last + 1)]
+        for number, phase in enumerate(phases):
+            groups = [group for group in self.when if self.when[group] == number]
+            phase.calls = [group for group in groups if group.kind == "call"]
+            for linked in self._linked([g for g in groups if g.kind != "call"]):
+                phase.chains.append(self._chain(linked))
+        return phases
+
+    def _linked(self, groups: list[Group]) -> list[list[Group]]:
+        """The groups of a phase, sorted into those that depend on each other."""
+        chains: list[list[Group]] = []
+        for group in groups:
+            before = self.before(group)
+            mine = [chain for chain in chains if before & set(chain)]
+            joined = [g for chain in mine for g in chain] + [group]
+            chains = [chain for chain in chains if chain not in mine] + [joined]
+        order = {group: k for k, group in enumerate(self.when)}
+        return [sorted(chain, key=lambda g: order[g]) for chain in chains]
+
+    def _chain(self, groups: list[Group]) -> Chain:
+        cost = sum(self.cost(group) for group in groups)
+        if len(groups) == 1:
+            return Chain([self._alone(groups[0], cost)])
+        rows = rows_of(groups[0])
+        grain, tasks = divided(rows, cost, _LEAST, 1, _TASKS)
+        kernels = [
+            Kernel("", group, 1 if group.kind == "product" else 0, grain, tasks) for group in groups
+        ]
+        return Chain(kernels)
+
+    def _alone(self, group: Group, cost: float) -> Kernel:
+        """A group that shares nothing within its phase is divided along its longest axis."""
+        if group.kind == "product":
+            stack, m, n = group.dims
+            tile = product_tile(group, self.places, self.target)
+            if stack > 1:
+                return Kernel("", group, 0, *divided(stack, cost, _LEAST, 1))
+            if m > n:
+                return Kernel("", group, 1, *divided(m, cost, _LEAST, tile.rows, _TASKS))
+            lanes = self.target.lanes(group.product.aval.dtype.itemsize)
+            unit = tile.columns * (lanes if tile.scheme == "outer" else 1)
+            return Kernel("", group, 2, *divided(n, cost, _LEAST, unit, _TASKS))
+        if group.kind == "assemble" or not group.dims:
+            return Kernel("", group, 0, group.dims[0] if group.dims else 1, 1)
+        unit = 64 if len(group.dims) == 1 else 1
+        return Kernel("", group, 0, *divided(group.dims[0], cost, _LEAST, unit))
+
+    def cost(self, group: Group) -> float:
+        """Cycles that a group takes, roughly."""
+        vectors = math.prod(group.dims) / self.target.lanes(4)
+        cycles = vectors * (2 + 2 * len(group.roles))
+        for node in group.roles:
+            if isinstance(node.op.emit, Fold):
+                cycles += node.args[0].aval.size / self.target.lanes(4)
+        if group.kind == "product":
+            cycles += product_tile(group, self.places, self.target).cycles * group.dims[0]
+        return cycles
+
+
+class _Circle(Exception):
+    """Groups wait for each other."""
+
+    def __init__(self, group: Group):
+        super().__init__()
+        self.group = group
+
+
+def rows_of(group: Group) -> int:
+    """The rows that a group's work divides into; 0 where it does not."""
+    if group.kind == "product":
+        return group.dims[1] if group.dims[0] == 1 else 0
+    return group.dims[0] if group.kind in ("map", "rows") and group.dims else 0
+
+
+@dataclass
+class Plan:
+    """Where each buffer lies in the arena: bytes from its beginning."""
+
+    offsets: dict[Node, int]
+    size: int
+    least: int
+
+
+def plan_memory(schedule: Schedule, elsewhere: Iterable[Node]) -> Plan:
+    """Lay buffers into one arena; those that are never needed at the same time share memory.
+
+    Larger ones are placed first, each at the lowest place that is free for its whole life.
+    `least` is the largest sum of what is alive in one phase: no plan can do with less.
+    """
+    outside = set(elsewhere)
+    lives: dict[Node, list[int]] = {}
+    for group, when in schedule.when.items():
+        for node in group.stored:
+            if node not in outside:
+                lives[node] = [when, when]
+    for group, when in schedule.when.items():
+        for root in schedule.fusion.needs(group):
+            if root in lives:
+                lives[root][1] = max(lives[root][1], when)
+    placed: list[tuple[int, int, Node]] = []
+    offsets: dict[Node, int] = {}
+    for node in sorted(lives, key=lambda n: -_room(n)):
+        start, begin, end = 0, *lives[node]
+        for low, high, other in sorted(placed, key=lambda entry: entry[0]):
+            apart = lives[other][1] < begin or lives[other][0] > end
+            if not apart and low < start + _room(node) and start < high:
+                start = high
+        offsets[node] = start
+        placed.append((start, start + _room(node), node))
+    alive = [
+        sum(_room(node) for node, (begin, end) in lives.items() if begin <= when <= end)
+        for when in range(len(schedule.phases))
+    ]
+    size = max((high for _, high, _ in placed), default=0)
+    return Plan(offsets, size, max(alive, default=0))
+
+
+def _room(node: Node) -> int:
+    """Bytes of a buffer, in whole cache lines, so that two threads never write to one."""
+    return math.ceil(max(1, node.aval.size * node.aval.dtype.itemsize) / 64) * 64
+
