@@ -278,7 +278,10 @@ def test_the_ranges_read_well() -> None:
         (lambda: optim.EMA(optim.SWA(optim.SGD())), "one average array with each parameter, and"),
         (lambda: optim.wrap(optim.SGD(), "emma"), "unknown wrapper 'emma'. Did you mean 'ema'"),
         (lambda: optim.wrap(optim.SGD(), "ema", lr=1), "unknown option of ema 'lr'. .*decay"),
-        (lambda: optim.from_config({"name": "x", "options": {}}), "unknown optimizer or schedule 'x'"),
+        (
+            lambda: optim.from_config({"name": "x", "options": {}}),
+            "unknown optimizer or schedule 'x'",
+        ),
         (lambda: optim.clip_by_norm({}, 0.0), "max_norm is 0.0; expected a positive number"),
         (lambda: optim.clip_by_value({}, -1.0), "limit is -1.0; expected a positive number"),
     ],

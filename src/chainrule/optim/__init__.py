@@ -8,6 +8,7 @@ from chainrule.optim.config import from_config, to_config
 from chainrule.optim.descent import SGD, Momentum
 from chainrule.optim.groups import Groups
 from chainrule.optim.layerwise import LAMB, Lion
+from chainrule.optim.lbfgs import LBFGS, Minimum, minimize
 from chainrule.optim.muon import Muon
 from chainrule.optim.names import by_name, names, wrap, wrapper_names
 from chainrule.optim.optimizer import Optimizer
@@ -17,6 +18,7 @@ from chainrule.optim.wrappers import EMA, SWA, Lookahead
 __all__ = [
     "EMA",
     "LAMB",
+    "LBFGS",
     "SGD",
     "SWA",
     "AdaDelta",
@@ -26,6 +28,7 @@ __all__ = [
     "Groups",
     "Lion",
     "Lookahead",
+    "Minimum",
     "Momentum",
     "Muon",
     "NAdam",
@@ -37,6 +40,7 @@ __all__ = [
     "clip_by_norm",
     "clip_by_value",
     "from_config",
+    "minimize",
     "names",
     "schedules",
     "to_config",

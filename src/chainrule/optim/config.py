@@ -10,7 +10,7 @@ from chainrule.optim.groups import Groups
 from chainrule.optim.names import OPTIMIZERS, WRAPPERS
 from chainrule.optim.schedules import AROUND, SCHEDULES
 
-_KINDS = MappingProxyType(
+_KINDS: Mapping[str, Any] = MappingProxyType(
     {
         name: kind
         for kinds in (OPTIMIZERS, WRAPPERS, {"groups": Groups}, SCHEDULES, AROUND)
