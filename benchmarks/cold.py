@@ -21,7 +21,7 @@ from typing import Any
 
 from contenders import Contender
 from options import parser
-from pool import HERE, NotHereError, Setup, avx512_shim
+from pool import HERE, NotHereError, Setup, avx512_shim, reason
 from report import machine, table, write_json, write_section
 
 NOTE = (
@@ -82,14 +82,14 @@ def run(setup: Setup, whole: Whole, threads: int) -> None:
         taken = time.perf_counter() - start
         process.returncode = os.waitstatus_to_exitcode(status)
         log.seek(0)
-        lines = [line.strip() for line in log if line.strip()]
+        text = log.read()
     if process.returncode:
-        raise NotHereError(lines[-1] if lines else f"exit status {process.returncode}")
+        raise NotHereError(reason(text, process.returncode))
     whole.seconds.append(taken)
     # A child's peak is never below its parent's: this process must stay smaller than all of them,
     # and so leaves MNIST to others.
     whole.megabytes.append(usage.ru_maxrss * _KILOBYTE / 1e6)
-    whole.printed = lines[-1]
+    whole.printed = text.splitlines()[-1]
 
 
 def prepare(folder: Path, what: str, environment: dict[str, str]) -> None:

@@ -3,6 +3,7 @@
 import json
 import os
 import platform
+import re
 import shutil
 import signal
 import subprocess
@@ -122,7 +123,8 @@ class Worker:
     """A contender's process. It sleeps while it is not asked.
 
     Idle is not enough: the thread pools of many libraries wait spinning, and would burn the cores
-    on which the others are timed. So the process is stopped, where the system can do that.
+    on which the others are timed. So the process is stopped, where the system can do that. To tell
+    the pools to wait asleep (OMP_WAIT_POLICY=passive) made PyTorch's W2 step three times as long.
     """
 
     def __init__(self, setup: Setup, contender: Contender, work: Workload, threads: int):
@@ -190,8 +192,13 @@ class Worker:
     def _last_words(self) -> str:
         code = self._process.wait()
         self._log.seek(0)
-        lines = [line.strip() for line in self._log if line.strip()]
-        return lines[-1] if lines else f"the process ended with exit status {code}"
+        return reason(self._log.read(), code)
+
+
+def reason(text: str, code: int) -> str:
+    """Why a process ended: the last error that it printed, or else how it ended."""
+    errors = [line for line in text.splitlines() if re.match(r"[\w.]+(Error|Exception)\b", line)]
+    return errors[-1] if errors else f"the process ended with exit status {code}"
 
 
 @contextmanager
