@@ -1,5 +1,6 @@
 """The builder that op records speak to: arithmetic on several elements at a time, as LLVM code."""
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -57,6 +58,27 @@ def _real(function: Callable) -> Callable:
     def method(self: "Lanes", x: Value) -> Value:
         x = self.floating(x)
         return Value(x.dtype, function(self.ir, x.ir, fused=self.target.fused))
+
+    return method
+
+
+def _library(name: str) -> Callable:
+    """A method that calls a function of C's library for each lane: right, but not quick."""
+
+    def method(self: "Lanes", *values: Value) -> Value:
+        values = tuple(self.floating(value) for value in self.promote(*values))
+        dtype = values[0].dtype
+        element = element_type(dtype)
+        called = name + ("f" if dtype.itemsize == 4 else "")
+        if self.width == 1:
+            return Value(dtype, self._intrinsic(called, element, *(value.ir for value in values)))
+        result = ir.Constant(self.type_of(dtype), ir.Undefined)
+        for lane in range(self.width):
+            place = ir.IntType(32)(lane)
+            args = [self.ir.extract_element(value.ir, place) for value in values]
+            one = self._intrinsic(called, element, *args)
+            result = self.ir.insert_element(result, one, place)
+        return Value(dtype, result)
 
     return method
 
@@ -299,12 +321,64 @@ class Lanes:
         return self.less(self.absolute(x), self.constant(np.inf, x.dtype))
 
     exp = _real(vector_math.exp)
+    exp2 = _real(vector_math.exp2)
+    expm1 = _real(vector_math.expm1)
     log = _real(vector_math.log)
+    log2 = _real(vector_math.log2)
+    log10 = _real(vector_math.log10)
+    log1p = _real(vector_math.log1p)
     tanh = _real(vector_math.tanh)
     sigmoid = _real(vector_math.sigmoid)
     erf = _real(vector_math.erf)
     sqrt = _real(vector_math.sqrt)
     rsqrt = _real(vector_math.rsqrt)
+    sin = _library("sin")
+    cos = _library("cos")
+    tan = _library("tan")
+    arcsin = _library("asin")
+    arccos = _library("acos")
+    arctan = _library("atan")
+    sinh = _library("sinh")
+    cosh = _library("cosh")
+    arcsinh = _library("asinh")
+    arccosh = _library("acosh")
+    arctanh = _library("atanh")
+    cbrt = _library("cbrt")
+    erfc = _library("erfc")
+    power = _library("pow")
+    arctan2 = _library("atan2")
+    hypot = _library("hypot")
+
+    def floor_divide(self, x: Value, y: Value) -> Value:
+        """As Python's: what remains is taken away first, so that the quotient is a whole number."""
+        x, y = self.promote(x, y)
+        whole = self.round(self.divide(self.subtract(x, self.remainder(x, y)), y))
+        zero = self.equal(y, self.number(0))
+        return self.where(zero, self.divide(x, y), whole)
+
+    def remainder(self, x: Value, y: Value) -> Value:
+        """x - y floor(x / y), exact, with the sign of y."""
+        x, y = self.promote(x, y)
+        rest = Value(x.dtype, self.ir.frem(x.ir, y.ir))
+        wrong = self.logical_and(
+            self.not_equal(rest, self.number(0)),
+            self.not_equal(self.less(rest, self.number(0)), self.less(y, self.number(0))),
+        )
+        return self.where(wrong, self.add(rest, y), rest)
+
+    def logaddexp(self, x: Value, y: Value) -> Value:
+        """max(x, y) + ln(1 + e^-|x - y|); of equal infinities the infinity itself."""
+        x, y = self.promote(x, y)
+        x, y = self.floating(x), self.floating(y)
+        apart = self.negative(self.absolute(self.subtract(x, y)))
+        total = self.add(self.maximum(x, y), self.log1p(self.exp(apart)))
+        return self.where(self.equal(x, y), self.add(x, self.number(math.log(2))), total)
+
+    def softplus(self, x: Value) -> Value:
+        """ln(1 + e^x) = max(x, 0) + ln(1 + e^-|x|)."""
+        x = self.floating(x)
+        tail = self.log1p(self.exp(self.negative(self.absolute(x))))
+        return self.add(self.maximum(x, self.constant(0, x.dtype)), tail)
 
 
 def _mangled(kind: ir.Type) -> str:

@@ -19,7 +19,7 @@ from chainrule.graph.passes import optimize
 from chainrule.graph.trace import trace
 from chainrule.ops import broadcast_to, cast, reshape, transpose
 from chainrule.ops.axes import several_axes
-from chainrule.ops.lowering import Contract, Expand, Fold, Gather, Move, View
+from chainrule.ops.lowering import Contract, Expand, Fold, Gather, Move, OnFloats, View
 from chainrule.ops.table import Op, make_op
 
 COPY = make_op(
@@ -187,6 +187,8 @@ def is_number(node: Node) -> bool:
 def computable(node: Node) -> bool:
     """Whether the code generator can compute a node."""
     if node.op.emit is None or node.op.several or not supported(node.aval.dtype):
+        return False
+    if isinstance(node.op.emit, OnFloats) and node.aval.dtype.kind != "f":
         return False
     return all(supported(arg.aval.dtype) and _fits(arg, node) for arg in node.args)
 

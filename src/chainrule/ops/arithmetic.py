@@ -9,6 +9,7 @@ from chainrule.aval import Aval, aval_of, result_dtype
 from chainrule.errors import DtypeError, OptionError, ShapeError
 from chainrule.ops.elementwise import POSITIVE, REAL, cast, log, sigmoid, square
 from chainrule.ops.logic import logical_and
+from chainrule.ops.lowering import OnFloats
 from chainrule.ops.promotion import (
     broadcast,
     infer_arithmetic,
@@ -124,6 +125,7 @@ array([ 3, -4])""",
     latex=r"\lfloor {0} / {1} \rfloor",
     domain=(REAL, POSITIVE),
     of_bools=np.int8,
+    emit=OnFloats(lambda b, x, y: b.floor_divide(x, y)),
 )
 remainder = binary(
     "remainder",
@@ -136,6 +138,7 @@ array([1., 2.])""",
     latex=r"{0} \bmod {1}",
     domain=(REAL, POSITIVE),
     of_bools=np.int8,
+    emit=OnFloats(lambda b, x, y: b.remainder(x, y)),
 )
 
 
@@ -188,6 +191,7 @@ array([4., 9.])""",
     latex="{{{0}}}^{{{1}}}",
     domain=(POSITIVE, REAL),
     of_bools=np.int8,
+    emit=OnFloats(lambda b, x, y: b.power(x, y)),
 )
 
 
@@ -241,6 +245,7 @@ array([0.78539816])""",
     ),
     latex=r"\operatorname{{atan2}}({0}, {1})",
     domain=(REAL, POSITIVE),
+    emit=lambda b, x, y: b.arctan2(x, y),
 )
 hypot = binary(
     "hypot",
@@ -253,6 +258,7 @@ array([5.])""",
     partials=(lambda out, x, y: x / _radius(out), lambda out, x, y: y / _radius(out)),
     latex=r"\sqrt{{{0}^2 + {1}^2}}",
     domain=(REAL, POSITIVE),
+    emit=lambda b, x, y: b.hypot(x, y),
 )
 
 
@@ -324,6 +330,7 @@ array([1000.69314718])""",
     real=True,
     partials=(lambda out, x, y: sigmoid(x - y), lambda out, x, y: sigmoid(y - x)),
     latex=r"\ln(e^{{{0}}} + e^{{{1}}})",
+    emit=lambda b, x, y: b.logaddexp(x, y),
 )
 
 

@@ -210,6 +210,7 @@ exp2 = unary(
 array([8.])""",
     partial=lambda out, x: out * float(np.log(2.0)),
     latex=r"2^{{{0}}}",
+    emit=lambda b, x: b.exp2(x),
 )
 expm1 = unary(
     "expm1",
@@ -220,6 +221,7 @@ expm1 = unary(
 array([1.e-10])""",
     partial=lambda out, x: out + 1.0,
     latex=r"e^{{{0}}} - 1",
+    emit=lambda b, x: b.expm1(x),
 )
 log = unary(
     "log",
@@ -243,6 +245,7 @@ array([3.])""",
     partial=lambda out, x: 1.0 / (x * float(np.log(2.0))),
     latex=r"\log_2({0})",
     domain=POSITIVE,
+    emit=lambda b, x: b.log2(x),
 )
 log10 = unary(
     "log10",
@@ -254,6 +257,7 @@ array([3.])""",
     partial=lambda out, x: 1.0 / (x * float(np.log(10.0))),
     latex=r"\log_{{10}}({0})",
     domain=POSITIVE,
+    emit=lambda b, x: b.log10(x),
 )
 log1p = unary(
     "log1p",
@@ -265,6 +269,7 @@ array([1.e-10])""",
     partial=lambda out, x: 1.0 / (x + 1.0),
     latex=r"\ln(1 + {0})",
     domain=(-0.5, 3.0),
+    emit=lambda b, x: b.log1p(x),
 )
 sqrt = unary(
     "sqrt",
@@ -300,6 +305,7 @@ array([ 3., -2.])""",
     partial=lambda out, x: 1.0 / (3.0 * out * out),
     latex=r"\sqrt[3]{{{0}}}",
     domain=POSITIVE,
+    emit=lambda b, x: b.cbrt(x),
 )
 reciprocal = unary(
     "reciprocal",
@@ -333,6 +339,7 @@ softplus = unary(
 array([6.93147181e-01, 1.00000000e+03])""",
     partial=lambda out, x: sigmoid(x),
     latex=r"\ln(1 + e^{{{0}}})",
+    emit=lambda b, x: b.softplus(x),
 )
 relu = _keep(
     "relu",

@@ -34,4 +34,5 @@ erfc = unary(
 array([1.00000000e+00, 1.53745979e-12])""",
     partial=lambda out, x: float(-2.0 / np.sqrt(np.pi)) * _bell(x),
     latex=r"\operatorname{{erfc}}({0})",
+    emit=lambda b, x: b.erfc(x),
 )

@@ -288,4 +288,5 @@ array([0.69314718, 0.        ])""",
     domain=(REAL, (0.0, 1.0)),
     partials=(lambda out, x, t: sigmoid(x) - t, lambda out, x, t: -like(out, x)),
     latex=r"\ln(1 + e^{{{0}}}) - {0} \cdot {1}",
+    emit=lambda b, x, t: b.subtract(b.softplus(x), b.multiply(x, t)),
 )

@@ -55,6 +55,16 @@ _CELL = np.zeros(1, np.int8)
 
 
 @dataclass(frozen=True)
+class OnFloats:
+    """An elementwise rule for floats alone; on integers the interpreter computes the op."""
+
+    rule: Callable[..., Any]
+
+    def __call__(self, *args: Any, **params: Any) -> Any:
+        return self.rule(*args, **params)
+
+
+@dataclass(frozen=True)
 class Move:
     """Elements change places and none is computed: `rule(array, **params)` is a NumPy view.
 

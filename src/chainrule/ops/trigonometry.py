@@ -15,6 +15,7 @@ sin = unary(
 array([0., 1.])""",
     partial=lambda out, x: cos(x),
     latex=r"\sin({0})",
+    emit=lambda b, x: b.sin(x),
 )
 cos = unary(
     "cos",
@@ -25,6 +26,7 @@ cos = unary(
 array([1.])""",
     partial=lambda out, x: -sin(x),
     latex=r"\cos({0})",
+    emit=lambda b, x: b.cos(x),
 )
 tan = unary(
     "tan",
@@ -36,6 +38,7 @@ array([0.])""",
     partial=lambda out, x: 1.0 + out * out,
     latex=r"\tan({0})",
     domain=(-1.2, 1.2),
+    emit=lambda b, x: b.tan(x),
 )
 arcsin = unary(
     "arcsin",
@@ -47,6 +50,7 @@ array([1.57079633])""",
     partial=lambda out, x: 1.0 / sqrt(1.0 - x * x),
     latex=r"\arcsin({0})",
     domain=_HALF_OPEN,
+    emit=lambda b, x: b.arcsin(x),
 )
 arccos = unary(
     "arccos",
@@ -58,6 +62,7 @@ array([0.])""",
     partial=lambda out, x: -1.0 / sqrt(1.0 - x * x),
     latex=r"\arccos({0})",
     domain=_HALF_OPEN,
+    emit=lambda b, x: b.arccos(x),
 )
 arctan = unary(
     "arctan",
@@ -68,6 +73,7 @@ arctan = unary(
 array([0.78539816])""",
     partial=lambda out, x: 1.0 / (1.0 + x * x),
     latex=r"\arctan({0})",
+    emit=lambda b, x: b.arctan(x),
 )
 sinh = unary(
     "sinh",
@@ -78,6 +84,7 @@ sinh = unary(
 array([0.])""",
     partial=lambda out, x: cosh(x),
     latex=r"\sinh({0})",
+    emit=lambda b, x: b.sinh(x),
 )
 cosh = unary(
     "cosh",
@@ -88,6 +95,7 @@ cosh = unary(
 array([1.])""",
     partial=lambda out, x: sinh(x),
     latex=r"\cosh({0})",
+    emit=lambda b, x: b.cosh(x),
 )
 tanh = unary(
     "tanh",
@@ -109,6 +117,7 @@ arcsinh = unary(
 array([0.])""",
     partial=lambda out, x: 1.0 / sqrt(square(x) + 1.0),
     latex=r"\operatorname{{arsinh}}({0})",
+    emit=lambda b, x: b.arcsinh(x),
 )
 arccosh = unary(
     "arccosh",
@@ -120,6 +129,7 @@ array([0.])""",
     partial=lambda out, x: 1.0 / sqrt(square(x) - 1.0),
     latex=r"\operatorname{{arcosh}}({0})",
     domain=(1.2, 4.0),
+    emit=lambda b, x: b.arccosh(x),
 )
 arctanh = unary(
     "arctanh",
@@ -131,4 +141,5 @@ array([0.])""",
     partial=lambda out, x: 1.0 / (1.0 - x * x),
     latex=r"\operatorname{{artanh}}({0})",
     domain=_HALF_OPEN,
+    emit=lambda b, x: b.arctanh(x),
 )
