@@ -11,6 +11,7 @@ from chainrule.train.callbacks import (
 from chainrule.train.folder import check_free
 from chainrule.train.info import DataInfo
 from chainrule.train.metrics import Evaluation, confusion_matrix
+from chainrule.train.range_finder import RateRange, find_lr
 from chainrule.train.run import Run
 from chainrule.train.settings import Settings
 from chainrule.train.source import TOYS, Source
@@ -24,6 +25,7 @@ __all__ = [
     "EarlyStopping",
     "Evaluation",
     "HistoryLines",
+    "RateRange",
     "Run",
     "Schedule",
     "Settings",
@@ -31,6 +33,7 @@ __all__ = [
     "TrainingStep",
     "check_free",
     "confusion_matrix",
+    "find_lr",
     "fit",
     "load_run",
     "resume",
