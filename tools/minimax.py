@@ -161,6 +161,7 @@ def shortest(x: mpf, kind: str) -> str:
 
 
 LN2 = mpmath.log(2)
+QUARTER = mpmath.pi / 4 * mpf("1.005")
 _ROOT = mpmath.sqrt(2)
 
 
@@ -253,24 +254,58 @@ PROBLEMS = (
     ),
     Problem(
         "SINH",
-        "(sinh(r) / r - 1) / r^2 at z = r^2, for |r| <= ln 2, relative to sinh(r)",
+        "(sinh(x) / x - 1) / x^2 at z = x^2, for |x| <= 1, relative to sinh(x)",
         lambda z: (mpmath.sinh(mpmath.sqrt(z)) / mpmath.sqrt(z) - 1) / z,
         lambda z: z * mpmath.sqrt(z) / mpmath.sinh(mpmath.sqrt(z)),
-        (mpf(10) ** -9, (LN2 * mpf("1.001")) ** 2),
-        {"float": 3, "double": 6},
+        (mpf(10) ** -9, mpf(1)),
+        {"float": 4, "double": 7},
     ),
     Problem(
-        "COSH",
-        "(cosh(r) - 1) / r^2 at z = r^2, for |r| <= ln 2, relative to cosh(r)",
-        lambda z: (mpmath.cosh(mpmath.sqrt(z)) - 1) / z,
-        lambda z: z / mpmath.cosh(mpmath.sqrt(z)),
-        (mpf(10) ** -9, (LN2 * mpf("1.001")) ** 2),
+        "SIN",
+        "(sin(r) / r - 1) / r^2 at z = r^2, for |r| <= pi / 4, relative to sin(r)",
+        lambda z: (mpmath.sin(mpmath.sqrt(z)) / mpmath.sqrt(z) - 1) / z,
+        lambda z: z * mpmath.sqrt(z) / mpmath.sin(mpmath.sqrt(z)),
+        (mpf(10) ** -9, QUARTER**2),
         {"float": 4, "double": 7},
+    ),
+    Problem(
+        "COS",
+        "(cos(r) - 1) / r^2 at z = r^2, for |r| <= pi / 4, relative to cos(r)",
+        lambda z: (mpmath.cos(mpmath.sqrt(z)) - 1) / z,
+        lambda z: z / mpmath.cos(mpmath.sqrt(z)),
+        (mpf(10) ** -9, QUARTER**2),
+        {"float": 4, "double": 7},
+    ),
+    Problem(
+        "TAN",
+        "(tan(r) / r - 1) / r^2 at z = r^2, for |r| <= pi / 4, relative to tan(r)",
+        lambda z: (mpmath.tan(mpmath.sqrt(z)) / mpmath.sqrt(z) - 1) / z,
+        lambda z: z * mpmath.sqrt(z) / mpmath.tan(mpmath.sqrt(z)),
+        (mpf(10) ** -9, QUARTER**2),
+        {"float": 6, "double": 14},
+    ),
+    Problem(
+        "ARCTAN",
+        "(arctan(t) / t - 1) / t^2 at z = t^2, for |t| <= 1, relative to arctan(t)",
+        lambda z: (mpmath.atan(mpmath.sqrt(z)) / mpmath.sqrt(z) - 1) / z,
+        lambda z: z * mpmath.sqrt(z) / mpmath.atan(mpmath.sqrt(z)),
+        (mpf(10) ** -9, mpf(1)),
+        {"float": 9, "double": 20},
+    ),
+    Problem(
+        "ARCSIN",
+        "(arcsin(t) / t - 1) / t^2 at z = t^2, for |t| <= 1/2, relative to arcsin(t)",
+        lambda z: (mpmath.asin(mpmath.sqrt(z)) / mpmath.sqrt(z) - 1) / z,
+        lambda z: z * mpmath.sqrt(z) / mpmath.asin(mpmath.sqrt(z)),
+        (mpf(10) ** -9, mpf("0.2501")),
+        {"float": 5, "double": 12},
     ),
 )
 
 PARTS: dict[str, tuple[str, mpf, dict[str, tuple[int, ...]]]] = {
     "LN2": ("ln 2", LN2, {"float": (16, 24), "double": (42, 53)}),
+    "HALF_PI": ("pi / 2", mpmath.pi / 2, {"float": (24, 24, 24), "double": (53, 53, 53)}),
+    "HALF_PI_SHORT": ("pi / 2", mpmath.pi / 2, {"float": (12, 12, 12, 24), "double": (26, 26, 26, 53)}),
     "LOG10_2": ("log10 2", mpmath.log10(2), {"float": (16, 24), "double": (42, 53)}),
     "LOG2_E": ("log2 e", 1 / LN2, {"float": (24, 24), "double": (53, 53)}),
     "ERF_SLOPE": (

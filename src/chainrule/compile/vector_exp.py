@@ -12,23 +12,37 @@ from chainrule.compile.vector_lanes import VectorLanes
 LOG2_E = 1.4426950408889634
 
 
-def _reduce(v: VectorLanes, x: ir.Value, step: float) -> tuple[ir.Value, ir.Value]:
-    """The r and 2^n with x = r + n `step` ln 2, |r| <= step ln 2 / 2; step is a power of two."""
-    n, power = v.nearest(x, LOG2_E / step)
+def _less_multiple(v: VectorLanes, x: ir.Value, n: ir.Value, step: float) -> ir.Value:
+    """X - n `step` ln 2; step is a power of two."""
     high, low = table.LN2[v.name]
-    r = v.fma(n, -high * step, x)
-    return v.fma(n, -low * step, r), power
+    return v.fma(n, -low * step, v.fma(n, -high * step, x))
 
 
-def _wide(v: VectorLanes, x: ir.Value) -> tuple[ir.Value, ir.Value]:
-    """The p and s with e^x = p s^2, s = 2^n; e^x may be 0 or infinite, but s is neither.
+def reduce_narrow(v: VectorLanes, x: ir.Value, *, offset: int = 0) -> tuple[ir.Value, ir.Value]:
+    """The r and 2^(n + offset) with e^x = 2^n e^r, |r| <= ln 2 / 2; the power must be normal."""
+    n, power = v.nearest(x, LOG2_E, offset)
+    return _less_multiple(v, x, n, 1.0), power
+
+
+def reduce_wide(v: VectorLanes, x: ir.Value) -> tuple[ir.Value, ir.Value]:
+    """The r and s = 2^n with e^x = e^r s^2, |r| <= ln 2; e^x may be 0 or infinite, but s is neither.
 
     Two factors s are dearer than one exponent by two terms of the polynomial, but they need no care
     where e^x leaves the normal numbers.
     """
     x = v.at_most(v.at_least(x, v.choose(-104.0, -746.0)), v.choose(89.0, 710.0))
-    r, s = _reduce(v, x, 2.0)
-    return r, s
+    n, s = v.nearest(x, LOG2_E / 2)
+    return _less_multiple(v, x, n, 2.0), s
+
+
+def exp_of_negative(v: VectorLanes, x: ir.Value) -> tuple[ir.Value, ir.Value]:
+    """e^x for x <= 0, in two parts: a number and what its rounding lost."""
+    scale = 2.0 ** -(v.mantissa + 1)
+    r, power = reduce_narrow(v, v.at_least(x, v.choose(-104.0, -745.2)), offset=v.mantissa + 1)
+    beyond = v.multiply(v.multiply(r, v.polynomial(r, table.EXP_SLOPE, scale=scale)), power)
+    main = v.multiply(power, scale)
+    high = v.add(main, beyond)
+    return high, v.subtract(beyond, v.subtract(high, main))
 
 
 def _expm1_near_0(v: VectorLanes, r: ir.Value, coefficients: dict) -> ir.Value:
@@ -38,7 +52,7 @@ def _expm1_near_0(v: VectorLanes, r: ir.Value, coefficients: dict) -> ir.Value:
 
 def _expm1_bounded(v: VectorLanes, x: ir.Value) -> ir.Value:
     """e^x - 1 where e^x is a normal number."""
-    r, power = _reduce(v, x, 1.0)
+    r, power = reduce_narrow(v, x)
     near = _expm1_near_0(v, r, table.EXPM1)
     return v.fma(power, near, v.subtract(power, 1.0))
 
@@ -49,7 +63,7 @@ def exp(b: ir.IRBuilder, x: ir.Value, *, fused: bool = True) -> ir.Value:
     Error: float TBD.
     """
     v = VectorLanes(b, x, fused=fused)
-    r, s = _wide(v, x)
+    r, s = reduce_wide(v, x)
     return v.multiply(v.multiply(v.polynomial(r, table.EXP_WIDE), s), s)
 
 
@@ -71,7 +85,7 @@ def expm1(b: ir.IRBuilder, x: ir.Value, *, fused: bool = True) -> ir.Value:
     Error: float TBD.
     """
     v = VectorLanes(b, x, fused=fused)
-    r, s = _wide(v, x)
+    r, s = reduce_wide(v, x)
     near = _expm1_near_0(v, r, table.EXPM1_WIDE)
     inner = v.fma(s, near, v.subtract(s, v.inverse_power(s)))
     return v.copysign(v.multiply(inner, s), x)
@@ -89,8 +103,7 @@ def sigmoid(b: ir.IRBuilder, x: ir.Value, *, fused: bool = True) -> ir.Value:
     scale = 2.0 ** (v.mantissa + 1)
     x = v.at_most(v.at_least(x, v.choose(-104.0, -745.2)), 40.0)
     n, power = v.nearest(x, LOG2_E, v.mantissa + 1)
-    high, low = table.LN2[v.name]
-    r = v.fma(n, low, v.fma(n, high, v.negative(x)))
+    r = v.negative(_less_multiple(v, x, n, 1.0))
     slope = v.polynomial(r, table.EXP_SLOPE, scale=scale)
     # 2^-n + 1 + r p(r), the smaller things first: 1 + (2^-n + r p) or (2^-n + 1/2) + (1/2 + r p).
     half = scale / 2
@@ -109,7 +122,7 @@ def tanh(b: ir.IRBuilder, x: ir.Value, *, fused: bool = True) -> ir.Value:
     size = v.at_most(v.absolute(x), v.choose(9.5, 19.5))
     square = v.multiply(size, size)
     near = v.fma(v.multiply(size, square), v.polynomial(square, table.TANH), size)
-    r, power = _reduce(v, v.add(size, size), 1.0)
+    r, power = reduce_narrow(v, v.add(size, size))
     plus_1 = v.fma(v.polynomial(r, table.EXP), power, 1.0)
     far = v.subtract(1.0, v.divide(2.0, plus_1))
     return v.copysign(v.select(v.less(size, 0.63), near, far), x)

@@ -144,6 +144,12 @@ class VectorLanes:
         power = self.b.shl(self.as_integer(shifted), self.whole(self.mantissa))
         return self.subtract(shifted, magic), self.as_float(power)
 
+    def nearest_integer(self, x: ir.Value, factor: float) -> tuple[ir.Value, ir.Value]:
+        """The integer n nearest to `factor` x, for |n| below 2^21, as a float and in low bits."""
+        magic = 1.5 * 2.0**self.mantissa
+        shifted = self.fma(x, factor, magic)
+        return self.subtract(shifted, magic), self.as_integer(shifted)
+
     def inverse_power(self, power: ir.Value) -> ir.Value:
         """1 / 2^n of a normal 2^n, by its exponent."""
         one_squared = self.whole(2 * self.bias << self.mantissa)

@@ -9,6 +9,7 @@ logarithm function", ACM TOMS 16, 1990, without the table).
 from llvmlite import ir
 
 from chainrule.compile import vector_coefficients as table
+from chainrule.compile.vector_exp import exp_of_negative
 from chainrule.compile.vector_lanes import VectorLanes
 
 _INFINITY, _NAN = float("inf"), float("nan")
@@ -99,14 +100,12 @@ def log10(b: ir.IRBuilder, x: ir.Value, *, fused: bool = True) -> ir.Value:
     return _log_to_base(v, x, table.LOG10_E[v.name], table.LOG10_2[v.name])
 
 
-def log1p(b: ir.IRBuilder, x: ir.Value, *, fused: bool = True) -> ir.Value:
-    """ln(1 + x): u = 1 + x is taken apart, and f made good for the rounding of u.
-
-    Error: float TBD.
-    """
-    v = VectorLanes(b, x, fused=fused)
-    u = v.add(x, 1.0)
-    lost = v.subtract(x, v.subtract(u, 1.0))
+def _log1p_of_sum(v: VectorLanes, high: ir.Value, low: ir.Value | None = None) -> ir.Value:
+    """ln(1 + high + low): u = 1 + high is taken apart, and f made good for the rounding of u."""
+    u = v.add(high, 1.0)
+    lost = v.subtract(high, v.subtract(u, 1.0))
+    if low is not None:
+        lost = v.add(lost, low)
     exponent, m = _exponent_and_mantissa(v, u)
     e = _as_number(v, exponent, float(v.bias))
     # 2^-e; where e is so large that it is no normal number, what was lost does not count.
@@ -114,4 +113,36 @@ def log1p(b: ir.IRBuilder, x: ir.Value, *, fused: bool = True) -> ir.Value:
     capped = v.b.select(v.b.icmp_unsigned("<", exponent, capped), exponent, capped)
     scale = v.as_float(v.b.shl(v.b.sub(v.whole(2 * v.bias), capped), v.whole(v.mantissa)))
     f = v.fma(lost, scale, v.subtract(m, 1.0))
-    return v.copysign(_at_the_ends(v, _natural(v, e, f), u), x)
+    return _at_the_ends(v, _natural(v, e, f), u)
+
+
+def log1p(b: ir.IRBuilder, x: ir.Value, *, fused: bool = True) -> ir.Value:
+    """ln(1 + x), exact for small x; -infinity at -1, NaN below.
+
+    Error: float TBD.
+    """
+    v = VectorLanes(b, x, fused=fused)
+    return v.copysign(_log1p_of_sum(v, x), x)
+
+
+def softplus(b: ir.IRBuilder, x: ir.Value, *, fused: bool = True) -> ir.Value:
+    """ln(1 + e^x), as max(x, 0) + ln(1 + e^-|x|).
+
+    Error: float TBD.
+    """
+    v = VectorLanes(b, x, fused=fused)
+    small = exp_of_negative(v, v.negative(v.absolute(x)))
+    return v.add(v.at_least(x, 0.0), _log1p_of_sum(v, *small))
+
+
+def logaddexp(b: ir.IRBuilder, x: ir.Value, y: ir.Value, *, fused: bool = True) -> ir.Value:
+    """ln(e^x + e^y), as max(x, y) + ln(1 + e^-|x - y|).
+
+    Error: TBD.
+    """
+    v = VectorLanes(b, x, fused=fused)
+    larger = v.select(v.less(x, y), y, x)
+    # Equal infinities have no difference, but a sum.
+    difference = v.select(v.equal(x, y), 0.0, v.subtract(x, y))
+    small = exp_of_negative(v, v.negative(v.absolute(difference)))
+    return v.add(larger, _log1p_of_sum(v, *small))

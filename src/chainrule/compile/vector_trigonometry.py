@@ -1,0 +1,171 @@
+"""Sine, cosine, tangent and their inverses, written into LLVM IR. See `vector_math`.
+
+Multiples of pi / 2, held in three parts, are taken away (Cody and Waite, "Software Manual for the
+Elementary Functions", 1980). That is good while |x| is below `LARGEST`; beyond it the result is
+some number that the function can have.
+"""
+
+from llvmlite import ir
+
+from chainrule.compile import vector_coefficients as table
+from chainrule.compile.vector_lanes import VectorLanes
+
+LARGEST = {"float": 1e5, "double": 1e12}
+"""Up to here sin, cos and tan keep their bounds, in 32 and in 64 bits."""
+
+_TWO_OVER_PI = 0.6366197723675814
+
+
+def _reduce(v: VectorLanes, x: ir.Value) -> tuple[ir.Value, ir.Value, ir.Value]:
+    """The r and l with x = r + l + n pi / 2, |r| <= pi / 4, and an integer that ends in n's bits.
+
+    What r cannot hold stands in l.
+    """
+    n, counter = v.nearest_integer(x, _TWO_OVER_PI)
+    if v.fused:
+        first, second, third = table.HALF_PI[v.name]
+        before = v.fma(n, -first, x)
+        r = v.fma(n, -second, before)
+        rest = v.fma(n, -third, v.fma(n, -second, v.subtract(before, r)))
+    else:
+        # Products of half-length numbers are exact, and so are the differences while they are long.
+        magic = 1.5 * 2.0 ** (v.mantissa + v.mantissa // 2)
+        high = v.subtract(v.add(n, magic), magic)
+        low = v.subtract(n, high)
+        *pieces, last = table.HALF_PI_SHORT[v.name]
+        r = x
+        for piece in pieces:
+            r = v.subtract(r, v.multiply(high, piece))
+            r = v.subtract(r, v.multiply(low, piece))
+        rest = v.multiply(n, -last)
+    return v.at_most(v.at_least(r, -0.789), 0.789), rest, counter
+
+
+def _sin_and_cos(v: VectorLanes, r: ir.Value) -> tuple[ir.Value, ir.Value]:
+    """Those of |r| <= pi / 4."""
+    z = v.multiply(r, r)
+    sine = v.fma(v.multiply(r, z), v.polynomial(z, table.SIN), r)
+    return sine, v.fma(z, v.polynomial(z, table.COS), 1.0)
+
+
+def _is_odd(v: VectorLanes, counter: ir.Value) -> ir.Value:
+    return v.b.icmp_signed("!=", v.b.and_(counter, v.whole(1)), v.whole(0))
+
+
+def _turned(v: VectorLanes, x: ir.Value, quarters: int) -> ir.Value:
+    """sin(x + quarters pi / 2)."""
+    r, rest, counter = _reduce(v, x)
+    if quarters:
+        counter = v.b.add(counter, v.whole(quarters))
+    sine, cosine = _sin_and_cos(v, v.add(r, rest))
+    result = v.as_integer(v.select(_is_odd(v, counter), cosine, sine))
+    sign = v.b.and_(v.b.shl(counter, v.whole(v.bits - 2)), v.whole(1 << (v.bits - 1)))
+    return v.as_float(v.b.xor(result, sign))
+
+
+def sin(b: ir.IRBuilder, x: ir.Value, *, fused: bool = True) -> ir.Value:
+    """The sine of x radians; NaN where x is infinite.
+
+    Error: float TBD.
+    """
+    return _turned(VectorLanes(b, x, fused=fused), x, 0)
+
+
+def cos(b: ir.IRBuilder, x: ir.Value, *, fused: bool = True) -> ir.Value:
+    """The cosine of x radians; NaN where x is infinite.
+
+    Error: float TBD.
+    """
+    return _turned(VectorLanes(b, x, fused=fused), x, 1)
+
+
+def tan(b: ir.IRBuilder, x: ir.Value, *, fused: bool = True) -> ir.Value:
+    """The tangent of x radians; NaN where x is infinite.
+
+    Error: float TBD.
+    """
+    v = VectorLanes(b, x, fused=fused)
+    r, rest, counter = _reduce(v, x)
+    z = v.multiply(r, r)
+    beyond = v.fma(v.multiply(r, z), v.polynomial(z, table.TAN), rest)
+    tangent = v.add(r, beyond)
+    return v.select(_is_odd(v, counter), v.divide(-1.0, tangent), tangent)
+
+
+def _arctan_up_to_1(v: VectorLanes, t: ir.Value) -> ir.Value:
+    z = v.multiply(t, t)
+    return v.fma(v.multiply(t, z), v.polynomial(z, table.ARCTAN), t)
+
+
+def _from_half_pi(v: VectorLanes, multiple: float, x: ir.Value) -> ir.Value:
+    """`multiple` pi / 2 - x."""
+    high, low, _ = table.HALF_PI[v.name]
+    return v.subtract(high * multiple, v.subtract(x, low * multiple))
+
+
+def arctan(b: ir.IRBuilder, x: ir.Value, *, fused: bool = True) -> ir.Value:
+    """The angle in [-pi/2, pi/2] whose tangent is x; beyond 1 it is pi / 2 - arctan(1 / x).
+
+    Error: float TBD.
+    """
+    v = VectorLanes(b, x, fused=fused)
+    size = v.absolute(x)
+    large = v.less(1.0, size)
+    angle = _arctan_up_to_1(v, v.select(large, v.divide(1.0, size), size))
+    return v.copysign(v.select(large, _from_half_pi(v, 1.0, angle), angle), x)
+
+
+def arctan2(b: ir.IRBuilder, y: ir.Value, x: ir.Value, *, fused: bool = True) -> ir.Value:
+    """The angle of the point (x, y), in [-pi, pi]; zeros and infinities as in C and NumPy.
+
+    Error: float TBD.
+    """
+    v = VectorLanes(b, x, fused=fused)
+    rise, run = v.absolute(y), v.absolute(x)
+    steep = v.less(run, rise)
+    smaller, larger = v.select(steep, run, rise), v.select(steep, rise, run)
+    # 0 / 0 is to be 0 here, and infinity / infinity 1.
+    ratio = v.divide(smaller, v.select(v.equal(larger, 0.0), 1.0, larger))
+    ratio = v.select(v.equal(smaller, float("inf")), 1.0, ratio)
+    angle = _arctan_up_to_1(v, ratio)
+    angle = v.select(steep, _from_half_pi(v, 1.0, angle), angle)
+    # The sign bit of x, which -0 has, too.
+    backward = v.b.icmp_signed("<", v.as_integer(x), v.whole(0))
+    return v.copysign(v.select(backward, _from_half_pi(v, 2.0, angle), angle), y)
+
+
+def _arcsin_parts(v: VectorLanes, size: ir.Value) -> tuple[ir.Value, ir.Value, ir.Value]:
+    """Where |x| > 1/2; and t and arcsin(t) - t, for t = |x| or there sqrt((1 - |x|) / 2).
+
+    There arcsin |x| is pi / 2 - 2 arcsin(t).
+    """
+    large = v.less(0.5, size)
+    half_rest = v.fma(size, -0.5, 0.5)
+    z = v.select(large, half_rest, v.multiply(size, size))
+    t = v.select(large, v.sqrt(half_rest), size)
+    return large, t, v.multiply(v.multiply(t, z), v.polynomial(z, table.ARCSIN))
+
+
+def arcsin(b: ir.IRBuilder, x: ir.Value, *, fused: bool = True) -> ir.Value:
+    """The angle in [-pi/2, pi/2] whose sine is x; NaN outside [-1, 1].
+
+    Error: float TBD.
+    """
+    v = VectorLanes(b, x, fused=fused)
+    large, t, beyond = _arcsin_parts(v, v.absolute(x))
+    high, low, _ = table.HALF_PI[v.name]
+    far = v.subtract(v.fma(t, -2.0, high), v.fma(beyond, 2.0, -low))
+    return v.copysign(v.select(large, far, v.add(t, beyond)), x)
+
+
+def arccos(b: ir.IRBuilder, x: ir.Value, *, fused: bool = True) -> ir.Value:
+    """The angle in [0, pi] whose cosine is x; NaN outside [-1, 1].
+
+    Error: float TBD.
+    """
+    v = VectorLanes(b, x, fused=fused)
+    large, t, beyond = _arcsin_parts(v, v.absolute(x))
+    angle = v.add(t, beyond)
+    double = v.add(angle, angle)
+    far = v.select(v.less(x, 0.0), _from_half_pi(v, 2.0, double), double)
+    return v.select(large, far, _from_half_pi(v, 1.0, v.copysign(angle, x)))
