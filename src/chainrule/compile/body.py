@@ -9,7 +9,7 @@ from llvmlite import ir
 from chainrule.compile.code import I64, Code, Part, parts_of
 from chainrule.compile.groups import FULL, ROW, Group
 from chainrule.compile.lanes import Lanes, Value
-from chainrule.compile.lowered import Places, is_number
+from chainrule.compile.lowered import Places, is_number, memory_dtype
 from chainrule.graph.node import Node
 from chainrule.ops.lowering import Fold, Gather, View
 
@@ -86,7 +86,9 @@ class Body:
     def load(self, root: Node, view: Any, index: Sequence, part: Part) -> Value:
         place = self.place(view, index)
         stride = view.strides[-1] if view.strides else 0
-        loaded = self.code.load(self.addresses(root), root.aval.dtype, place, stride, part)
+        loaded = self.code.load(self.addresses(root), memory_dtype(root), place, stride, part)
+        if root.aval.weak:
+            loaded = Value(loaded.dtype, loaded.ir, weak=True)
         return self.code.lanes(part.width).splat(loaded)
 
     def place(self, view: View, index: Sequence) -> Any:

@@ -73,7 +73,7 @@ class Fusion:
         if not (computable(node) and callable(node.op.emit) and node.aval.dtype.kind == "b"):
             return False
         users = self.places.users(node)
-        return all(
+        return bool(users) and all(
             computable(user)
             and callable(user.op.emit)
             and user.aval.shape == node.aval.shape
@@ -83,7 +83,7 @@ class Fusion:
 
     def _place(self, node: Node) -> None:
         emit = node.op.emit
-        if not computable(node) or 0 in (node.aval.size, *(arg.aval.size for arg in node.args)):
+        if not computable(node):
             self._new("call", (), node)
         elif callable(emit):
             self._place_elementwise(node)

@@ -41,15 +41,23 @@ def memory_type(dtype: np.dtype) -> ir.Type:
 
 @dataclass(frozen=True)
 class Value:
-    """Elements in a register, or a Python number that takes the dtype of what it meets."""
+    """Elements in a register, or a Python number that takes the dtype of what it meets.
+
+    A weak one is a Python number that is only known when the code runs.
+    """
 
     dtype: np.dtype
     ir: Any = None
     number: Any = None
+    weak: bool = False
 
     @property
     def aval(self) -> Aval:
-        return aval_of(self.number) if self.ir is None else Aval((), self.dtype)
+        if self.ir is None:
+            return aval_of(self.number)
+        if self.weak:
+            return aval_of({"f": 0.0, "i": 0, "b": False}[self.dtype.kind])
+        return Aval((), self.dtype)
 
 
 def _real(function: Callable) -> Callable:
@@ -122,14 +130,15 @@ class Lanes:
         vector = ir.Constant(self.type_of(value.dtype), ir.Undefined)
         one = self.ir.insert_element(vector, value.ir, index(0))
         zeros = ir.Constant(ir.VectorType(index, self.width), [0] * self.width)
-        return Value(value.dtype, self.ir.shuffle_vector(one, one, zeros))
+        spread = self.ir.shuffle_vector(one, one, zeros)
+        return Value(value.dtype, spread, weak=value.weak)
 
     def cast(self, x: Value, dtype: np.dtype) -> Value:
         """x in another dtype, as NumPy's astype does it."""
         if x.ir is None:
             return self.constant(x.number, dtype)
         x = self.splat(x)
-        return x if x.dtype == dtype else Value(dtype, self._convert(x, dtype))
+        return Value(dtype, x.ir) if x.dtype == dtype else Value(dtype, self._convert(x, dtype))
 
     def _convert(self, x: Value, new: np.dtype) -> ir.Value:
         to, b, old = self.type_of(new), self.ir, x.dtype

@@ -135,7 +135,8 @@ class Places:
             if node.op is not None and moves(node):
                 self.refs[node] = self._view(node)
             else:
-                self.refs[node] = Ref(node, View.whole(node.aval.shape))
+                whole = node.aval.shape if isinstance(node.aval, Aval) else ()
+                self.refs[node] = Ref(node, View.whole(whole))
                 if node.op is not None:
                     self.computed.append(node)
         self.outputs = [self._own(node) for node in graph.outputs]
@@ -184,13 +185,27 @@ def is_number(node: Node) -> bool:
     return node.is_constant and aval_of(node.value).size == 1 and aval_of(node.value).ndim == 0
 
 
+def memory_dtype(node: Node) -> np.dtype:
+    """The dtype in which a buffer is kept: a Python number's widest, for it yields only later."""
+    if not node.aval.weak:
+        return node.aval.dtype
+    return np.dtype({"f": np.float64, "i": np.int64, "b": np.bool_}[node.aval.dtype.kind])
+
+
 def computable(node: Node) -> bool:
     """Whether the code generator can compute a node."""
-    if node.op.emit is None or node.op.several or not supported(node.aval.dtype):
+    if node.op.several or 0 in (node.aval.size, *(_size(arg) for arg in node.args)):
+        return False
+    if node.op.emit is None or not supported(node.aval.dtype):
         return False
     if isinstance(node.op.emit, OnFloats) and node.aval.dtype.kind != "f":
         return False
     return all(supported(arg.aval.dtype) and _fits(arg, node) for arg in node.args)
+
+
+def _size(node: Node) -> int:
+    """Elements; 0 for the bundle that an op with several results gives."""
+    return node.aval.size if isinstance(node.aval, Aval) else 0
 
 
 def _fits(arg: Node, node: Node) -> bool:

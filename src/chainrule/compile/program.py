@@ -12,12 +12,14 @@ from chainrule.compile.driver import LINE, Driver
 from chainrule.compile.engine import build
 from chainrule.compile.groups import Fusion
 from chainrule.compile.kernels import emit_kernel
-from chainrule.compile.lowered import Places, is_number, simplified
+from chainrule.compile.lowered import Places, is_number, memory_dtype, simplified
 from chainrule.compile.memory import aligned, napper
 from chainrule.compile.schedule import Phase, Schedule, plan_memory
 from chainrule.compile.target import Target, host
+from chainrule.aval import Aval
 from chainrule.graph.graph import Graph
 from chainrule.graph.node import Node
+from chainrule.ops.table import PROJECT
 
 FAULT = 0
 """The slot of the word that a failed demand sets."""
@@ -94,6 +96,7 @@ class Program:
         self.table = np.zeros(len(self.slots) + 1, np.uint64)
         self.bases = np.zeros_like(self.table)
         self.buffers: dict[Node, np.ndarray] = {}
+        self.bundles: dict[Node, tuple] = {}
         self.table[FAULT] = self.fault.ctypes.data
         for root in self.slots:
             self._give_memory(root)
@@ -108,6 +111,8 @@ class Program:
         self._nap = napper()
 
     def _give_memory(self, root: Node) -> None:
+        if not isinstance(root.aval, Aval):
+            return
         if root in self.plan.offsets:
             start = self.plan.offsets[root]
             memory = self.arena[start : start + _bytes(root)]
@@ -178,15 +183,23 @@ class Program:
             ]
 
     def _call(self, node: Node) -> None:
-        args = [self._value(arg) for arg in node.args]
+        args = [] if node.op is PROJECT else [self._value(arg) for arg in node.args]
         with np.errstate(all="ignore"):
-            made = node.op.np(*args, **node.params)
-        self.buffers[node][...] = made
+            if node.op is PROJECT:
+                made = self.bundles[node.args[0]][node.params["index"]]
+            else:
+                made = node.op.run(args, node.params)
+        if node.op.several:
+            self.bundles[node] = made
+        else:
+            self.buffers[node][...] = made
 
     def _value(self, node: Node) -> Any:
         root, view = self.places.refs[node]
-        if is_number(root):
+        if is_number(root) or (root.is_constant and root not in self.buffers):
             return root.value
+        if root.is_input and root.aval.weak:
+            return self.buffers[root].item()
         whole = self.buffers[root].reshape(-1)[view.offset :]
         strides = tuple(step * whole.itemsize for step in view.strides)
         return np.lib.stride_tricks.as_strided(whole, view.shape, strides)
@@ -204,6 +217,6 @@ def segments(phases: Sequence[Phase]) -> list[tuple[list[Phase], list]]:
 
 
 def _bytes(node: Node) -> int:
-    return node.aval.size * node.aval.dtype.itemsize
+    return node.aval.size * memory_dtype(node).itemsize
 
 

@@ -9,6 +9,7 @@ import math
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
+from chainrule.aval import Aval
 from chainrule.compile.groups import Fusion, Group
 from chainrule.compile.kernels import Kernel, divided
 from chainrule.compile.lowered import Places
@@ -272,7 +273,7 @@ def plan_memory(schedule: Schedule, elsewhere: Iterable[Node]) -> Plan:
     lives: dict[Node, list[int]] = {}
     for group, when in schedule.when.items():
         for node in group.stored:
-            if node not in outside:
+            if node not in outside and isinstance(node.aval, Aval):
                 lives[node] = [when, when]
     for group, when in schedule.when.items():
         for root in schedule.fusion.needs(group):
