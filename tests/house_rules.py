@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator
 from tests.house_files import ROOT, SOURCE, File, Function, Problem, last_line
 
 FLOORS = (
-    ("errors", "aval", "tree", "rng", "settings"),
+    ("errors", "aval", "tree", "rng", "writing", "settings"),
     ("ops", "notebook"),
     ("operators", "tensor", "random"),
     ("grad",),

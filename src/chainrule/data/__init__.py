@@ -9,12 +9,11 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from chainrule.data.bundled import mnist
-from chainrule.data.cache import cache_folder
 from chainrule.data.dataset import Dataset, as_dataset, label_ids, one_hot
 from chainrule.data.loader import Loader
 from chainrule.data.toys import blobs, circles, gate, moons, sine, spirals
 from chainrule.data.transforms import Affine, scale_to_unit, standardize
-from chainrule.data.writing import Progress, StrPath
+from chainrule.writing import Progress, StrPath, cache_folder
 
 if TYPE_CHECKING:
     from chainrule.data.arrays import read_npy, read_npz

@@ -10,8 +10,8 @@ import numpy as np
 
 from chainrule.data.dataset import Dataset, label_ids
 from chainrule.data.images import image_dataset
-from chainrule.data.writing import StrPath
 from chainrule.errors import DataError, unknown
+from chainrule.writing import StrPath
 
 _PAIRS = {
     "train": (("x", "y"), ("X", "y"), ("x_train", "y_train"), ("train_images", "train_labels")),

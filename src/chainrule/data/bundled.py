@@ -7,8 +7,8 @@ import numpy as np
 from chainrule.data.cache import Arrays, dataset_folder, open_arrays, save_arrays
 from chainrule.data.dataset import Dataset
 from chainrule.data.transforms import Affine
-from chainrule.data.writing import StrPath
 from chainrule.errors import DataError
+from chainrule.writing import StrPath
 
 try:
     import lzma

@@ -2,7 +2,6 @@
 
 import io
 import json
-import sys
 import zlib
 from collections.abc import Mapping
 from functools import partial
@@ -10,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from chainrule.data.writing import StrPath, write_whole
+from chainrule.writing import StrPath, cache_folder, write_whole
 
 Arrays = dict[str, np.ndarray]
 """The arrays of a data set, by `NAMES`."""
@@ -22,22 +21,6 @@ _STAMP = "stamp.json"
 _HEADER_AT_MOST = 1024
 _NOT_AS_STORED = (OSError, ValueError, TypeError, LookupError)
 """What reading a file raises that is missing, or that says something else than what was written."""
-
-
-def cache_folder(name: str = "") -> Path:
-    """The folder in which this user's system keeps what programs can make again.
-
-    `~/.cache/chainrule` on Linux, `~/Library/Caches/chainrule` on macOS and
-    `~/AppData/Local/chainrule` on Windows, with `name` below it. It need not exist yet.
-
-    Raises:
-        RuntimeError: the user has no home folder.
-
-    >>> cache_folder("datasets").parts[-2:]
-    ('chainrule', 'datasets')
-    """
-    below = {"darwin": "Library/Caches", "win32": "AppData/Local"}.get(sys.platform, ".cache")
-    return Path.home() / below / "chainrule" / name
 
 
 def dataset_folder(cache: StrPath | None) -> Path:

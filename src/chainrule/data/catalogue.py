@@ -4,8 +4,8 @@ import string
 from dataclasses import dataclass
 
 from chainrule.data.cache import dataset_folder, is_stored
-from chainrule.data.writing import StrPath
 from chainrule.errors import unknown
+from chainrule.writing import StrPath
 
 
 @dataclass(frozen=True)

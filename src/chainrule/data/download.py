@@ -11,8 +11,8 @@ from http.client import HTTPException, HTTPResponse
 from pathlib import Path
 
 from chainrule.data.catalogue import RemoteFile
-from chainrule.data.writing import Progress
 from chainrule.errors import DataError, OptionError
+from chainrule.writing import Progress
 
 try:
     import fcntl

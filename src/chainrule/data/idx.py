@@ -18,8 +18,8 @@ import numpy as np
 from chainrule.data.checks import numeric_array
 from chainrule.data.dataset import Dataset
 from chainrule.data.images import image_dataset
-from chainrule.data.writing import StrPath, write_whole
 from chainrule.errors import DataError, DtypeError, ShapeError
+from chainrule.writing import StrPath, write_whole
 
 _DTYPES = {
     0x08: np.dtype("u1"),

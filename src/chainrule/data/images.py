@@ -9,8 +9,8 @@ from chainrule.data.checks import numeric_array
 from chainrule.data.dataset import Dataset
 from chainrule.data.pictures import read_picture
 from chainrule.data.transforms import Affine
-from chainrule.data.writing import StrPath
 from chainrule.errors import DataError, OptionError, ShapeError, import_extra
+from chainrule.writing import StrPath
 
 _SUFFIXES = frozenset(
     (".bmp", ".gif", ".jpeg", ".jpg", ".pgm", ".png", ".ppm", ".tif", ".tiff", ".webp")

@@ -8,8 +8,8 @@ from chainrule.data.dataset import Dataset
 from chainrule.data.idx import read_idx_pair
 from chainrule.data.images import read_image_folder
 from chainrule.data.tables import read_csv
-from chainrule.data.writing import StrPath
 from chainrule.errors import DataError, unknown
+from chainrule.writing import StrPath
 
 _PARTS = {"train": ("train", "training"), "test": ("test", "testing", "t10k")}
 _TABLES = frozenset((".csv", ".tsv", ".txt"))

@@ -15,8 +15,8 @@ import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 
 from chainrule.data.checks import numeric_array
-from chainrule.data.writing import StrPath
 from chainrule.errors import DataError, OptionError, ShapeError, import_extra
+from chainrule.writing import StrPath
 
 _WORKING_SIDE = 640
 """A larger picture is averaged down to about this many pixels a side before it is searched."""

@@ -15,8 +15,8 @@ from chainrule.data.dataset import Dataset
 from chainrule.data.download import fetch
 from chainrule.data.idx import read_idx, read_idx_stream
 from chainrule.data.images import image_dataset
-from chainrule.data.writing import Progress, StrPath
 from chainrule.errors import DataError
+from chainrule.writing import Progress, StrPath
 
 _DAMAGES = (OSError, EOFError, KeyError, zlib.error, zipfile.BadZipFile, tarfile.TarError)
 

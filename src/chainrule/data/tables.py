@@ -13,8 +13,8 @@ from typing import TextIO
 import numpy as np
 
 from chainrule.data.dataset import Dataset, label_ids
-from chainrule.data.writing import StrPath
 from chainrule.errors import DataError, OptionError, suggestion, unknown
+from chainrule.writing import StrPath
 
 _DELIMITERS = ",;\t|"
 _MISSING = frozenset(("", "?", "-", "na", "n/a", "nan", "null", "none"))

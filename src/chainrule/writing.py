@@ -1,6 +1,7 @@
-"""Files that are written whole or not at all."""
+"""Files that are written whole or not at all, and the folder of those that can be made again."""
 
 import os
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import BinaryIO
@@ -10,6 +11,22 @@ StrPath = str | os.PathLike[str]
 
 Progress = Callable[[str, int, int], None]
 """Is called with a file's name, the bytes that are here, and the bytes that it has."""
+
+
+def cache_folder(name: str = "") -> Path:
+    """The folder in which this user's system keeps what programs can make again.
+
+    `~/.cache/chainrule` on Linux, `~/Library/Caches/chainrule` on macOS and
+    `~/AppData/Local/chainrule` on Windows, with `name` below it. It need not exist yet.
+
+    Raises:
+        RuntimeError: the user has no home folder.
+
+    >>> cache_folder("datasets").parts[-2:]
+    ('chainrule', 'datasets')
+    """
+    below = {"darwin": "Library/Caches", "win32": "AppData/Local"}.get(sys.platform, ".cache")
+    return Path.home() / below / "chainrule" / name
 
 
 def write_whole(path: StrPath, write: Callable[[BinaryIO], object]) -> Path:
