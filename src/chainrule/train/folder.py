@@ -22,7 +22,7 @@ from typing import Any, BinaryIO
 
 import numpy as np
 
-from chainrule.data import writing
+from chainrule import writing
 from chainrule.errors import RunError
 
 CONFIG = "config.json"
