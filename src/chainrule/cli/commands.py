@@ -24,34 +24,14 @@ _LAST_EPOCHS = 10
 
 def train(options: Namespace, console: Console, environment: Environment) -> int:
     """`chainrule train`."""
-    optimizer = cr.optim.by_name(
-        options.optimizer, **_given(lr=options.lr, weight_decay=options.weight_decay)
-    )
+    optimizer = _optimizer(options)
     if options.loss is not None:
         cr.nn.losses.by_name(options.loss)
     if options.out is not None:
         cr.train.check_free(options.out)
-    source = cr.train.Source(
-        options.dataset,
-        options.test,
-        options.hold_out,
-        options.seed,
-        options.label,
-        options.target,
-    )
+    source = _source(options)
     data, test = source.open(cache=environment.cache, progress=console.download)
-    model = cr.models.by_name(
-        options.model,
-        in_features=math.prod(data.x.shape[1:]),
-        classes=len(data.classes) or data.y.shape[1],
-        **_given(
-            hidden=options.hidden,
-            activation=options.activation,
-            init=options.init,
-            norm=options.norm,
-            dropout=options.dropout,
-        ),
-    )
+    model = _model(options, data)
     console.note(
         f"{data.name}: {len(data):,} samples to train on, {len(test):,} to test on; "
         f"{options.model} with {model.parameter_count:,} parameters"
@@ -66,20 +46,100 @@ def train(options: Namespace, console: Console, environment: Environment) -> int
         callbacks=[] if patience is None else [cr.train.EarlyStopping(patience=patience)],
         out=options.out,
         show=not options.quiet,
-        seed=options.seed,
         source=source,
+        **_settings(options),
         **_given(
             epochs=options.epochs,
-            batch_size=options.batch_size,
-            clip_norm=options.clip_norm,
-            l1=options.l1,
-            l2=options.l2,
-            max_norm=options.max_norm,
-            mixup=options.mixup,
+            schedule=options.schedule,
             checkpoint_seconds=options.checkpoint_seconds,
         ),
     )
     return _finish(run, test, console)
+
+
+def find_lr(options: Namespace, console: Console, environment: Environment) -> int:
+    """`chainrule find-lr`."""
+    optimizer = _optimizer(options)
+    source = _source(options)
+    data, _ = source.open(cache=environment.cache, progress=console.download)
+    found = cr.train.find_lr(
+        _model(options, data),
+        data,
+        loss=options.loss,
+        optimizer=optimizer,
+        rates=(options.low, options.high),
+        steps=options.steps,
+        **_settings(options),
+    )
+    if options.plot is not None:
+        found.plot(options.plot)
+        console.note(f"drawn in {shlex.quote(options.plot)}")
+    document = {
+        "suggestion": found.suggestion,
+        "lowest": found.lowest,
+        "rates": found.rates.tolist(),
+        "losses": found.losses.tolist(),
+        "smoothed": found.smoothed.tolist(),
+    }
+    text = (
+        f"the loss falls fastest at the learning rate {found.suggestion:.2g}, and is lowest at "
+        f"{found.lowest:.2g}, which is already too large; try --lr {found.suggestion:.1g}"
+    )
+    console.answer(document, text)
+    return 0
+
+
+def _optimizer(options: Namespace) -> "cr.optim.Optimizer":
+    given = _given(lr=options.lr, weight_decay=options.weight_decay)
+    optimizer = cr.optim.by_name(options.optimizer, **given)
+    if options.group:
+        optimizer = cr.optim.Groups(optimizer, dict(options.group))
+    for name in options.wrap or ():
+        optimizer = cr.optim.wrap(optimizer, name)
+    return optimizer
+
+
+def _source(options: Namespace) -> "cr.train.Source":
+    return cr.train.Source(
+        options.dataset,
+        options.test,
+        options.hold_out,
+        options.seed,
+        options.label,
+        options.target,
+    )
+
+
+def _model(options: Namespace, data: "cr.data.Dataset") -> "cr.nn.Module":
+    """The model that was asked for, with the inputs and outputs that the data needs."""
+    return cr.models.by_name(
+        options.model,
+        in_features=math.prod(data.x.shape[1:]),
+        classes=len(data.classes) or data.y.shape[1],
+        **_given(
+            hidden=options.hidden,
+            activation=options.activation,
+            init=options.init,
+            norm=options.norm,
+            dropout=options.dropout,
+        ),
+    )
+
+
+def _settings(options: Namespace) -> dict[str, Any]:
+    """The settings of each step."""
+    return {
+        "seed": options.seed,
+        **_given(
+            batch_size=options.batch_size,
+            clip_norm=options.clip_norm,
+            clip_value=options.clip_value,
+            l1=options.l1,
+            l2=options.l2,
+            max_norm=options.max_norm,
+            mixup=options.mixup,
+        ),
+    }
 
 
 def _given(**options: Any) -> dict[str, Any]:
@@ -268,6 +328,8 @@ def models(options: Namespace, console: Console, environment: Environment) -> in
         "initialisers": cr.nn.init.names(),
         "losses": tuple(cr.nn.losses.LOSSES),
         "optimizers": cr.optim.names(),
+        "wrappers": cr.optim.wrapper_names(),
+        "schedules": cr.optim.schedules.names(),
     }
     console.answer(named, table(["", ""], [[k, ", ".join(v)] for k, v in named.items()]).strip())
     return 0

@@ -1,11 +1,20 @@
 """What can be typed: commands, options, and the words for a mistyped one."""
 
 import argparse
-import math
 from collections.abc import Sequence
 from typing import NoReturn
 
 import chainrule as cr
+from chainrule.cli.values import (
+    column,
+    count,
+    entries,
+    group,
+    not_negative,
+    positive,
+    positive_count,
+    widths,
+)
 from chainrule.errors import suggestion, unknown
 
 _EPILOG = """\
@@ -79,12 +88,53 @@ def _build() -> tuple[argparse.ArgumentParser, dict[str, argparse.ArgumentParser
     _predict(command("predict", "DIR IMAGE [IMAGE ...]", "say what is on pictures"))
     _folder(command("summary", "DIR", "show a run's model, settings and history"))
     _certify(command("certify", "DIR", "differentiate a run's model four ways and compare"))
+    _find_lr(command("find-lr", "DATASET", "look for a learning rate before training"))
     command("datasets", "", "list the data sets that have a name")
-    command("models", "", "list models, activations, losses and optimizers")
+    command("models", "", "list what has a name: models, losses, optimizers, schedules")
     return parser, dict(commands.choices)
 
 
 def _train(parser: argparse.ArgumentParser) -> None:
+    _trained(parser)
+    training = parser.add_argument_group("training")
+    training.add_argument("--epochs", metavar="N", type=count, help="default: 5")
+    training.add_argument(
+        "--schedule",
+        metavar="NAME",
+        help="of the learning rate, such as cosine, 'one_cycle(warmup=100)', "
+        "'step(2, gamma=0.5, by=epoch)', plateau; see: chainrule models",
+    )
+    training.add_argument(
+        "--patience",
+        metavar="N",
+        type=positive_count,
+        help="stop when the loss on the test part has not improved for N epochs",
+    )
+    kept = parser.add_argument_group("what is kept and shown")
+    kept.add_argument("--out", metavar="DIR", help="a new folder to keep the run in")
+    kept.add_argument(
+        "--checkpoint-seconds",
+        metavar="X",
+        type=not_negative,
+        help="how often to write a checkpoint within an epoch; default: 30",
+    )
+    kept.add_argument("--quiet", action="store_true", help="show no progress")
+
+
+def _find_lr(parser: argparse.ArgumentParser) -> None:
+    _trained(parser)
+    search = parser.add_argument_group("search")
+    search.add_argument("--low", metavar="X", type=positive, default=1e-6, help="default: 1e-6")
+    search.add_argument("--high", metavar="X", type=positive, default=10.0, help="default: 10")
+    search.add_argument(
+        "--steps", metavar="N", type=positive_count, default=100, help="default: 100"
+    )
+    search.add_argument("--plot", metavar="FILE", help="draw loss against rate: .png, .svg, .pdf")
+    search.add_argument("--quiet", action="store_true", help="show no progress")
+
+
+def _trained(parser: argparse.ArgumentParser) -> None:
+    """What is trained, on what, and how each step is taken."""
     parser.add_argument("dataset", metavar="DATASET", help=_DATASET)
     model = parser.add_argument_group("model")
     model.add_argument("--model", metavar="NAME", default="mlp", help="default: mlp")
@@ -103,34 +153,46 @@ def _train(parser: argparse.ArgumentParser) -> None:
     )
     model.add_argument("--norm", metavar="NAME", help="before each activation: batch, layer, rms")
     model.add_argument("--dropout", metavar="P", type=not_negative, help="default: 0")
-    training = parser.add_argument_group("training")
-    training.add_argument("--epochs", metavar="N", type=count, help="default: 5")
-    training.add_argument("--batch-size", metavar="N", type=positive_count, help="default: 100")
-    training.add_argument("--optimizer", metavar="NAME", default="adam", help="default: adam")
-    training.add_argument("--lr", metavar="X", type=positive, help="default: the optimizer's own")
-    training.add_argument("--weight-decay", metavar="X", type=not_negative, help="default: 0")
-    training.add_argument("--clip-norm", metavar="X", type=positive, help="largest gradient norm")
-    training.add_argument(
-        "--loss", metavar="NAME", help="default: cross_entropy for classes, mse for numbers"
-    )
-    training.add_argument(
-        "--patience",
-        metavar="N",
-        type=positive_count,
-        help="stop when the loss on the test part has not improved for N epochs",
-    )
-    training.add_argument("--seed", metavar="N", type=count, default=0, help="default: 0")
+    _trained_by(parser)
     _train_regularization(parser)
     _train_data(parser)
-    kept = parser.add_argument_group("what is kept and shown")
-    kept.add_argument("--out", metavar="DIR", help="a new folder to keep the run in")
-    kept.add_argument(
-        "--checkpoint-seconds",
+
+
+def _trained_by(parser: argparse.ArgumentParser) -> None:
+    steps = parser.add_argument_group("steps")
+    steps.add_argument("--batch-size", metavar="N", type=positive_count, help="default: 100")
+    steps.add_argument(
+        "--loss", metavar="NAME", help="default: cross_entropy for classes, mse for numbers"
+    )
+    steps.add_argument(
+        "--optimizer",
+        metavar="NAME",
+        default="adam",
+        help="such as sgd, muon, 'adamw(beta2=0.99)'; see: chainrule models; default: adam",
+    )
+    steps.add_argument("--lr", metavar="X", type=positive, help="default: the optimizer's own")
+    steps.add_argument(
+        "--weight-decay",
         metavar="X",
         type=not_negative,
-        help="how often to write a checkpoint within an epoch; default: 30",
+        help="of weights, not of biases and norms; default: the optimizer's own",
     )
-    kept.add_argument("--quiet", action="store_true", help="show no progress")
+    steps.add_argument(
+        "--group",
+        metavar="PATTERN:SETTINGS",
+        type=group,
+        action="append",
+        help="other settings for some parameters, such as '*.bias: lr=0.01'; may be repeated",
+    )
+    steps.add_argument(
+        "--wrap",
+        metavar="NAME",
+        action="append",
+        help="around the optimizer: 'lookahead(k=5)', 'ema(decay=0.99)', 'swa(first=500)'",
+    )
+    steps.add_argument("--clip-norm", metavar="X", type=positive, help="largest gradient norm")
+    steps.add_argument("--clip-value", metavar="X", type=positive, help="its largest element")
+    steps.add_argument("--seed", metavar="N", type=count, default=0, help="default: 0")
 
 
 def _train_regularization(parser: argparse.ArgumentParser) -> None:
@@ -216,78 +278,3 @@ def _which(parser: argparse.ArgumentParser) -> None:
         default="last",
         help="the last weights (default), or those of the best epoch",
     )
-
-
-def widths(text: str) -> tuple[int, ...]:
-    """Widths of hidden layers, such as 25,25.
-
-    >>> widths("100,25")
-    (100, 25)
-    """
-    try:
-        return tuple(positive_count(part.strip()) for part in text.split(","))
-    except argparse.ArgumentTypeError:
-        raise argparse.ArgumentTypeError(
-            f"{text!r} is no list of widths; expected integers of 1 or more, such as 25,25"
-        ) from None
-
-
-def entries(text: str) -> int | str:
-    """A number of entries, or all of them.
-
-    >>> entries("all"), entries("8")
-    ('all', 8)
-    """
-    return text if text == "all" else positive_count(text)
-
-
-def column(text: str) -> str | int:
-    """A column by its place, or by its name.
-
-    >>> column("kind"), column("0")
-    ('kind', 0)
-    """
-    try:
-        return int(text)
-    except ValueError:
-        return text
-
-
-def count(text: str) -> int:
-    """An integer of 0 or more."""
-    return _integer(text, 0)
-
-
-def positive_count(text: str) -> int:
-    """An integer of 1 or more."""
-    return _integer(text, 1)
-
-
-def _integer(text: str, lowest: int) -> int:
-    # Other alphabets' digits and 1_000 are integers to Python, and hardly meant.
-    if text.isascii() and text.isdigit() and int(text) >= lowest:
-        return int(text)
-    raise argparse.ArgumentTypeError(f"{text!r}: expected an integer of {lowest} or more")
-
-
-def positive(text: str) -> float:
-    """A number above 0."""
-    number = _number(text)
-    if not 0 < number < math.inf:
-        raise argparse.ArgumentTypeError(f"{text!r}: expected a number above 0")
-    return number
-
-
-def not_negative(text: str) -> float:
-    """A number of 0 or more."""
-    number = _number(text)
-    if not 0 <= number < math.inf:
-        raise argparse.ArgumentTypeError(f"{text!r}: expected a number of 0 or more")
-    return number
-
-
-def _number(text: str) -> float:
-    try:
-        return float(text)
-    except ValueError:
-        return math.nan

@@ -26,6 +26,7 @@ FAILED, MISUSED, TERMINATED, PIPE_CLOSED = 1, 2, 143, 141
 _COMMANDS = MappingProxyType(
     {
         "train": commands.train,
+        "find-lr": commands.find_lr,
         "resume": commands.resume,
         "evaluate": commands.evaluate,
         "certify": commands.certify,
