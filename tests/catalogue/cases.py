@@ -64,7 +64,7 @@ def _logistic(x: Any) -> Any:
 
 def _maxout(x: Any, weight: Any, bias: Any) -> Any:
     layer = nn.Maxout(4, 3, pieces=2, dtype=F64)
-    return nn.functional_call(layer, {"linear.weight": weight, "linear.bias": bias}, x)
+    return nn.functional_call(layer, {"weight": weight, "bias": bias}, x)
 
 
 ACTIVATIONS = (

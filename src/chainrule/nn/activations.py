@@ -4,12 +4,12 @@ from typing import Any
 
 from chainrule import ops
 from chainrule.aval import DEFAULT_FLOAT
-from chainrule.errors import unknown
+from chainrule.errors import ShapeError, unknown
 from chainrule.nn import functions, init
-from chainrule.nn.layers import Linear
 from chainrule.nn.module import Module
 from chainrule.nn.parameter import Parameter
 from chainrule.ops.axes import integer
+from chainrule.ops.table import shape_of
 from chainrule.settings import FINITE, POSITIVE, count, number
 
 
@@ -306,11 +306,12 @@ class Maxout(Module):
 
     Reference: Goodfellow, Warde-Farley, Mirza, Courville and Bengio, "Maxout networks", ICML 2013.
 
-    Shape: (..., in_features) gives (..., out_features); linear.weight has
-    (out_features * pieces, in_features).
+    Shape: (..., in_features) gives (..., out_features); weight has (out_features *
+    pieces, in_features), the pieces of a unit one after the other.
 
     Raises:
-        OptionError: a size below 1.
+        OptionError: a size below 1, or an unknown initialiser.
+        ShapeError: (when called) another number of inputs.
 
     >>> Maxout(3, 2, pieces=4)([[1.0, 2.0, 3.0]]).shape
     (1, 2)
@@ -325,19 +326,28 @@ class Maxout(Module):
         weight_init: str | init.Initializer = "kaiming_uniform",
         dtype: Any = DEFAULT_FLOAT,
     ):
+        self.in_features = count("Maxout", "in_features", in_features)
         self.out_features = count("Maxout", "out_features", out_features)
         self.pieces = count("Maxout", "pieces", pieces)
-        self.linear = Linear(
-            in_features, self.out_features * self.pieces, weight_init=weight_init, dtype=dtype
-        )
+        rows = self.out_features * self.pieces
+        self.weight: Any = Parameter((rows, self.in_features), weight_init, dtype)
+        self.bias: Any = Parameter((rows,), "uniform", dtype, (self.in_features, rows))
 
     def options(self) -> dict[str, Any]:
-        options = {"in_features": self.linear.in_features, "out_features": self.out_features}
-        chosen = {key: self.linear.options()[key] for key in ("dtype", "weight_init")}
-        return {**options, "pieces": self.pieces, **chosen}
+        return {
+            "in_features": self.in_features,
+            "out_features": self.out_features,
+            "pieces": self.pieces,
+            "weight_init": self.weight.init,
+            "dtype": self.weight.dtype.name,
+        }
 
     def forward(self, x: Any) -> Any:
-        return functions.maxout(self.linear(x), self.pieces)
+        if shape_of(x)[-1:] != (self.in_features,):
+            raise ShapeError(
+                f"expected an input of shape (..., {self.in_features}), got {shape_of(x)}."
+            )
+        return functions.maxout(ops.linear(x, self.weight, self.bias), self.pieces)
 
 
 class Softmax(Module):

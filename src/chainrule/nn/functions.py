@@ -157,7 +157,8 @@ def gelu(x: Any, approximate: str = "none") -> Any:
     if approximate == "sigmoid":
         return silu(x, 1.702)
     if approximate == "tanh":
-        inner = math.sqrt(2 / math.pi) * (x + 0.044715 * (x * x * x))
+        # The number first, for the cube of an integer might not fit its dtype.
+        inner = math.sqrt(2 / math.pi) * (x + 0.044715 * x * x * x)
         return 0.5 * x * (1.0 + ops.tanh(inner))
     if approximate != "none":
         raise unknown("approximation of gelu", approximate, GELU_FORMS)

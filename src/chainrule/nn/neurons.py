@@ -9,10 +9,12 @@ from typing import Any
 import numpy as np
 
 from chainrule import ops
+from chainrule.aval import DEFAULT_FLOAT
 from chainrule.errors import DataError, ShapeError
 from chainrule.nn import functions
 from chainrule.nn.module import Module
 from chainrule.nn.parameter import Buffer, as_numbers
+from chainrule.ops.elementwise import as_dtype
 from chainrule.ops.table import shape_of
 from chainrule.settings import FINITE, POSITIVE, count, number
 
@@ -37,8 +39,8 @@ class McCullochPitts(Module):
     tensor([0., 0., 0., 1.])
     """
 
-    def __init__(self, weights: Any, threshold: float):
-        self.weights = Buffer(weights)
+    def __init__(self, weights: Any, threshold: float, dtype: Any = DEFAULT_FLOAT):
+        self.weights = Buffer(np.asarray(weights, as_dtype(dtype)))
         if len(self.weights.shape) != 1 or not self.weights.size:
             raise ShapeError(
                 f"McCullochPitts: weights have shape {self.weights.shape}; expected a row of "
@@ -47,7 +49,11 @@ class McCullochPitts(Module):
         self.threshold = number("McCullochPitts", "threshold", threshold, FINITE)
 
     def options(self) -> dict[str, Any]:
-        return {"weights": self.weights.tolist(), "threshold": self.threshold}
+        return {
+            "weights": self.weights.tolist(),
+            "threshold": self.threshold,
+            "dtype": self.weights.dtype.name,
+        }
 
     def forward(self, x: Any) -> Any:
         _check_inputs(shape_of(x), self.weights.shape[0])

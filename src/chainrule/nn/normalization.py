@@ -84,6 +84,7 @@ class BatchNorm(Module):
         }
 
     def forward(self, x: Any) -> Any:
+        x = _floats(x, dtype_of(self.running_mean))
         shape = shape_of(x)
         _check_channels("num_features", self.num_features, shape, least=2)
         axes = (0, *range(2, len(shape)))
@@ -164,6 +165,7 @@ class GroupNorm(Module):
         }
 
     def forward(self, x: Any) -> Any:
+        x = _floats(x, self.dtype)
         shape = shape_of(x)
         _check_channels("num_channels", self.num_channels, shape, least=2)
         return _by_groups(x, self.num_groups, self.eps, self.weight, self.bias)
@@ -208,6 +210,7 @@ class InstanceNorm(Module):
         }
 
     def forward(self, x: Any) -> Any:
+        x = _floats(x, self.dtype)
         shape = shape_of(x)
         _check_channels("num_features", self.num_features, shape, least=3)
         return _by_groups(x, self.num_features, self.eps, self.weight, self.bias)
@@ -253,6 +256,7 @@ class LayerNorm(Module):
         }
 
     def forward(self, x: Any) -> Any:
+        x = _floats(x, self.dtype)
         axes = _last_axes(self.normalized_shape, shape_of(x))
         _check_several(math.prod(self.normalized_shape), shape_of(x))
         centred = x - ops.mean(x, axes, keepdims=True)
@@ -298,9 +302,15 @@ class RMSNorm(Module):
         }
 
     def forward(self, x: Any) -> Any:
+        x = _floats(x, self.dtype)
         axes = _last_axes(self.normalized_shape, shape_of(x))
         square = ops.mean(x * x, axes, keepdims=True)
         return _finish(x, square, self.eps, self.weight, None, self.normalized_shape)
+
+
+def _floats(x: Any, dtype: np.dtype) -> Any:
+    """Integers as floats of the layer's dtype, for their squares would not fit."""
+    return x if dtype_of(x).kind == "f" else ops.cast(x, dtype=dtype)
 
 
 def _affine(shape: tuple[int, ...], weight: bool, bias: bool, dtype: Any) -> tuple[Any, Any]:
