@@ -1,0 +1,238 @@
+"""The checks of a report: every number again, from the numbers printed before it.
+
+Three things are compared. A value is recomputed by its op's record from the values printed before
+it, in float64 (float64 itself in extended precision, where the machine has that). A derivative is
+compared with central differences of the loss, which know nothing of the chain rule. The gradients
+and the updated parameters are compared with those that eager `value_and_grad` and the optimizer
+give.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from chainrule import rng
+from chainrule.errors import ChainruleError
+from chainrule.explain.layout import Layout
+from chainrule.explain.step import Step, Task, apply
+from chainrule.explain.worked import in_double
+from chainrule.grad import value_and_grad
+from chainrule.graph import Node
+from chainrule.nn import functional_call
+from chainrule.optim import clip_by_norm
+
+STEP = 6e-6
+"""The step of the central differences: the cube root of float64's precision."""
+
+
+_FEW = 1_000_000
+"""Steps of more numbers are not computed again in extended precision, which takes long."""
+
+
+def tolerances(dtype: np.dtype) -> tuple[float, float]:
+    """The largest residual of recomputed values, and of central differences."""
+    return (1e-12, 1e-6) if dtype == np.float64 else (1e-6, 1e-4)
+
+
+class Recomputer:
+    """Computes named values again, in a wider float, from other named values."""
+
+    def __init__(self, step: Step, names: Mapping[Node, str], layout: Layout):
+        self.step = step
+        self.names = names
+        self.layout = layout
+        double = np.asarray(step.values[step.loss]).dtype == np.float64
+        small = sum(np.size(value) for value in step.values.values()) < _FEW
+        # float64 again in float64 would only repeat itself.
+        self.wide = np.dtype(np.longdouble if double and small else np.float64)
+
+    def residual(self, node: Node) -> float:
+        """The difference to the value in the report, relative to its largest number.
+
+        Where numbers are added or subtracted, relative to the largest of these.
+        """
+        value = self._wide(self.step.values[node])
+        again, scale = self._compute(node, root=True)
+        return relative(np.asarray(again), value, scale)
+
+    def _wide(self, value: Any) -> Any:
+        array = np.asarray(value)
+        return array.astype(self.wide) if array.dtype.kind == "f" else array
+
+    def sources(self, node: Node) -> list[Node]:
+        """The named values that a named value is computed from, in the order of its formula."""
+        found: dict[Node, None] = {}
+        self._gather(node, True, found)
+        return list(found)
+
+    def _inside(self, node: Node) -> tuple[Node, bool]:
+        """The node that stands for a fused one, and whether it was exchanged."""
+        steps = self.step.expansions.get(node)
+        if steps is not None and node not in steps.values():
+            return steps[""], True
+        return node, False
+
+    def _gather(self, node: Node, root: bool, found: dict[Node, None]) -> None:
+        if not root and node in self.names:
+            found[node] = None
+            return
+        node, exchanged = self._inside(node)
+        if exchanged and node in self.names:
+            found[node] = None
+            return
+        for arg in node.args:
+            self._gather(arg, False, found)
+
+    def _compute(self, node: Node, root: bool = False) -> tuple[Any, float]:
+        if not root and (node in self.names or node.op is None):
+            value = self._wide(self.step.values[node])
+            # A Python number yields to the dtype that it meets; an array of no axes does not.
+            plain = self.step.values[node] if node.op is None and node.aval.weak else value
+            return plain, _largest(value)
+        node, exchanged = self._inside(node)
+        if exchanged and node in self.names:
+            return self._wide(self.step.values[node]), 0.0
+        if node.op is None:
+            return self._wide(self.step.values[node]), 0.0
+        if node.args and node.args[0].op is not None and node.args[0].op.several:
+            return self._wide(self.step.values[node]), 0.0
+        found = [self._compute(arg) for arg in node.args]
+        out = self._apply(node, [value for value, _ in found])
+        scale = _largest(out)
+        adds = node.op.jointly_linear or self.layout.move(node) is not None
+        return out, max([scale, *(s for _, s in found)]) if adds else scale
+
+    def _apply(self, node: Node, args: list) -> Any:
+        with np.errstate(all="ignore"):
+            try:
+                return apply(node, args)
+            except (ChainruleError, TypeError, KeyError):
+                # Not every record knows extended precision.
+                return apply(node, [a if np.isscalar(a) else in_double(a) for a in args])
+
+
+def relative(again: np.ndarray, value: np.ndarray, scale: float = 0.0) -> float:
+    """The largest difference of two arrays, relative to the largest number in the second."""
+    if again.shape != value.shape:
+        return np.inf
+    if value.size == 0:
+        return 0.0
+    again, value = (a if a.dtype.kind == "f" else a.astype(np.float64) for a in (again, value))
+    same = (again == value) | (np.isnan(again) & np.isnan(value))
+    if same.all():
+        return 0.0
+    largest = max(scale, _largest(value))
+    with np.errstate(all="ignore"):
+        return float(np.abs(np.where(same, 0.0, again - value)).max() / (largest or 1.0))
+
+
+def _largest(value: Any) -> float:
+    array = np.abs(np.asarray(value, np.float64))
+    finite = array[np.isfinite(array)]
+    return float(finite.max()) if finite.size else 0.0
+
+
+class Differences:
+    """Central differences of the loss by any value of the forward pass, in float64."""
+
+    def __init__(self, step: Step):
+        self.step = step
+        self.order = _leading_to(step.loss)
+        self.base: dict[Node, Any] = {}
+        self._fill(self.base, {})
+
+    def _fill(self, values: dict[Node, Any], changed: Mapping[Node, Any]) -> None:
+        """Compute the forward pass in float64, with some values exchanged."""
+        touched = set(changed)
+        with np.errstate(all="ignore"):
+            for node in self.order:
+                if node in changed:
+                    values[node] = changed[node]
+                elif node.op is None:
+                    weak = not isinstance(node.aval, tuple) and node.aval.weak
+                    own = self.step.values[node]
+                    values[node] = own if weak else in_double(own)
+                elif not self.base or node not in self.base or touched & set(node.args):
+                    params = {key: _double(option) for key, option in node.params.items()}
+                    args = [values.get(arg, self.base.get(arg)) for arg in node.args]
+                    values[node] = apply(node, args, params)
+                    touched.add(node)
+
+    def loss(self, changed: Mapping[Node, Any]) -> float:
+        """The loss with some values of the forward pass exchanged."""
+        values = dict(self.base)
+        self._fill(values, changed)
+        return float(np.asarray(values[self.step.loss]))
+
+    def along(self, node: Node, direction: np.ndarray, step: float = STEP) -> float:
+        """The derivative of the loss when a value moves in a direction."""
+        start = np.asarray(self.base[node])
+        ahead = self.loss({node: start + step * direction})
+        behind = self.loss({node: start - step * direction})
+        return (ahead - behind) / (2 * step)
+
+    def residual(self, node: Node, slope: np.ndarray, key: rng.Key) -> float:
+        """How far the derivative is from central differences, relative to its norm.
+
+        The direction is the derivative itself and a random one, so that small derivatives are seen
+        over rounding, and wrong entries are seen at all.
+        """
+        slope = in_double(slope)
+        norm = float(np.linalg.norm(slope))
+        random = rng.normal(key, slope.shape).astype(np.float64)
+        random = random / (float(np.linalg.norm(random)) or 1.0)
+        direction = random if norm == 0 else slope / norm + 0.5 * random
+        expected = float((slope * direction).sum())
+        # Where a step crosses a kink, as of max(0, x), a shorter one tells.
+        found = [abs(self.along(node, direction, s) - expected) for s in (STEP, STEP / 30)]
+        floor = 1e-9 * max(1.0, abs(self.loss({})))
+        return min(found) / max(norm, floor)
+
+
+def _double(option: Any) -> Any:
+    """An option that names a float dtype names float64 here."""
+    try:
+        named = np.dtype(option) if isinstance(option, (str, type, np.dtype)) else None
+    except TypeError:
+        return option
+    return np.dtype(np.float64) if named is not None and named.kind == "f" else option
+
+
+def _leading_to(node: Node) -> list[Node]:
+    """A node and all that it depends on, arguments first."""
+    order: dict[Node, None] = {}
+    stack = [(node, False)]
+    while stack:
+        top, ready = stack.pop()
+        if top in order:
+            continue
+        if ready:
+            order[top] = None
+            continue
+        stack.append((top, True))
+        stack += [(arg, False) for arg in top.args]
+    return list(order)
+
+
+def against_framework(task: Task, step: Step) -> dict[str, float]:
+    """Residuals of the loss, the gradients and the moved parameters against an eager step."""
+    parameters = {path: task.leaves[path] for path in task.trained}
+    buffers = {path: leaf for path, leaf in task.leaves.items() if path not in parameters}
+
+    def loss_of(trained: dict[str, Any]) -> Any:
+        return task.loss(functional_call(task.model, {**buffers, **trained}, task.x), task.y)
+
+    loss, gradients = value_and_grad(loss_of)(parameters)
+    found = {"L": relative(np.asarray(loss), np.asarray(step.values[step.loss]))}
+    used = gradients if task.clip_norm is None else clip_by_norm(gradients, task.clip_norm)
+    for path, value in parameters.items():
+        own = np.asarray(step.values[step.gradients[path]])
+        found[f"gradient {path}"] = relative(np.asarray(gradients[path]), own)
+        moved, _ = task.optimizer.update(
+            value, used[path], dict(task.memory[path]), task.count, task.lr
+        )
+        found[f"update {path}"] = relative(
+            np.asarray(moved), np.asarray(step.values[step.moved[path]])
+        )
+    return found

@@ -1,0 +1,149 @@
+# ruff: noqa: RUF001 - a key holds the sign of a symbol
+"""The words in English."""
+
+from collections.abc import Mapping
+from types import MappingProxyType
+
+ENGLISH: Mapping[str, str] = MappingProxyType(
+    {
+        "language": "English",
+        "title": "One training step of a {model} with {parameters:,} parameters: "
+        "step {step} of {optimizer}, samples: {samples}",
+        # Sections
+        "section.data": "The data",
+        "section.model": "The model before the step",
+        "section.forward": "Forward: from the input to the output",
+        "section.loss": "The loss",
+        "section.backward": "Backward: the chain rule",
+        "section.update": "The update of {path}",
+        "section.after": "After the step",
+        "section.weight": "One weight: {name}",
+        "section.check": "The check",
+        "intro.forward": "Each layer turns the numbers it is given into new ones. A formula "
+        "stands first, then its shapes, then one entry with all its numbers.",
+        "intro.loss": "One number says how wrong the output is. Training makes it smaller.",
+        "intro.backward": "How much does the loss change when a number changes? The question is "
+        "answered from the loss back to the first layer: each answer is the one before it, times "
+        "the derivative of one step. The answers for the parameters are the gradient.",
+        # The data
+        "data.raw": "The sample as the data set holds it has the shape {shape}. Its {size} "
+        "numbers are scaled; the largest shows how.",
+        "data.x": "The input: {features} numbers a sample.",
+        "data.class": "The right class: {names}",
+        "data.target": "What the output should be.",
+        "model.leaf": "The parameter or buffer {path} before the step.",
+        "model.lr": "The learning rate.",
+        "model.count": "The number of this step.",
+        # Forward
+        "forward.any": "The op `{op}`.",
+        "forward.linear": "Each of the {units} units adds up its inputs, each times a weight, and "
+        "its bias.",
+        "forward.matmul": "Rows times columns.",
+        "forward.add": "Added up entry by entry.",
+        "forward.multiply": "Multiplied entry by entry.",
+        "forward.relu": "What is negative becomes 0: {zeros} of {size} units are off.",
+        "forward.sigmoid": "Every number is squeezed into the range from 0 to 1.",
+        "forward.tanh": "Every number is squeezed into the range from -1 to 1.",
+        "forward.subtract": "The difference, entry by entry.",
+        "forward.divide": "Divided entry by entry.",
+        "forward.square": "Squared entry by entry.",
+        "forward.sqrt": "The root of every entry.",
+        "forward.exp": "e to the power of every entry.",
+        "forward.log": "The logarithm of every entry.",
+        "forward.sum": "Added up.",
+        "forward.max": "The largest one.",
+        # The loss
+        "loss.any": "The loss, one number.",
+        "loss.cross_entropy_ids": "The loss is -ln p of the right class. If the net were certain "
+        "and right, it would be 0.",
+        "loss.cross_entropy_ids.batch": "The loss is the mean over the {samples} samples of -ln p "
+        "of the right class. If the net were certain and right, it would be 0.",
+        "loss.divide": "The mean.",
+        "loss.binary_cross_entropy_logits": "-ln p where the answer is yes, -ln(1 - p) where it "
+        "is no, from the logit, so that nothing overflows.",
+        "step.any": "A step of the loss.",
+        "step.y": "The right class as a column: 1 in its place, 0 elsewhere.",
+        "step.m": "The largest output. It is subtracted first, so that no power overflows.",
+        "step.s": "The outputs, shifted so that the largest is 0. Softmax stays the same.",
+        "step.q": "Each becomes a positive number.",
+        "step.S": "Their sum.",
+        "step.p": "Each one's share of the sum: the probability that the net gives the class.",
+        "step.ℓ": "Of the sum over classes, y leaves one term, that of the right class: "
+        "this is -ln p of that class.",
+        # Backward
+        "slope.any": "The chain rule: what arrives at {through}, times the derivative of `{op}`.",
+        "slope.paths": "The value is used in {count} places; what comes back from each is added.",
+        "slope.linear.0": "The error goes back through the same weights, transposed.",
+        "slope.linear.1": "The error of each unit times the input that the weight multiplied: an "
+        "outer product.",
+        "slope.linear.1.batch": "The error of each unit times the input that the weight "
+        "multiplied, added up over the {samples} samples.",
+        "slope.linear.2": "A bias is added, so its derivative is the error itself.",
+        "slope.linear.2.batch": "A bias is added, so its derivative is the error itself, added up "
+        "over the {samples} samples.",
+        "slope.matmul": "A matrix product passes the error on through the other factor, "
+        "transposed.",
+        "slope.relu": "A unit that is on passes the error on as it is; one that is off passes "
+        "nothing. {zeros} of {size} are 0.",
+        "slope.sigmoid": "The error times the slope of the sigmoid, which is h (1 - h).",
+        "slope.tanh": "The error times the slope of tanh, which is 1 - h^2.",
+        "slope.add": "A sum passes the error on as it is.",
+        "slope.subtract": "A difference passes the error on, to what is subtracted with a minus.",
+        "slope.multiply": "The error times the other factor.",
+        "slope.square": "The error times the slope of the square, which is 2 x.",
+        "slope.sum": "Every number in a sum counts the same.",
+        "slope.cross_entropy_ids": "Softmax and logarithm together have a simple derivative: the "
+        "probabilities minus the right answer.",
+        "slope.cross_entropy_ids.0.batch": "Softmax and logarithm together have a simple "
+        "derivative: the probabilities minus the right answer, here over the number of samples.",
+        "slope.binary_cross_entropy_logits": "The probability minus the right answer.",
+        # The update
+        "update.any": "The update of {optimizer}, as its own code computes it.",
+        "update.SGD": "A step against the derivative, as long as the learning rate says.",
+        "update.Momentum": "The velocity remembers earlier derivatives; the step goes along it.",
+        "update.Adam": "m remembers the derivatives, v their squares. The step is the learning "
+        "rate times m over the root of v, both corrected for having begun at 0.",
+        "update.memory": "What the optimizer remembers from before ({name}).",
+        "update.corrected": "Corrected for having begun at 0.",
+        "update.textbook": "The textbook's form of the same step. The code multiplies both sides "
+        "of the fraction by a root, which saves work.",
+        # After
+        "after.loss": "The loss on the same samples, with the new parameters.",
+        "after.predicted": "The derivatives promise a fall of {predicted}: each times its "
+        "parameter's step, added up. The loss fell by {fall}, from {before} to {after}: the "
+        "promise is {share} % of that. It is exact for very short steps.",
+        "after.still": "The loss did not change.",
+        # The check
+        "check.passed": "All {statements} computed values were computed again from the numbers "
+        "before them: largest difference {recomputed}. All {derivatives} derivatives agree with "
+        "central differences of the loss: {numeric}. Gradients and update agree with eager "
+        "chainrule: {framework}. (All relative.)",
+        "check.failed": "FAILED: {failures}. Checked: {statements} values, largest difference "
+        "{recomputed}; {derivatives} derivatives against central differences, {numeric}; eager "
+        "chainrule, {framework}.",
+        "check.failed_first": "The first step that does not hold: {symbol} = {formula}. It differs "
+        "from {against} by {residual} (relative).",
+        "check.recomputed": "the numbers before it",
+        "check.numeric": "central differences",
+        # Phrases
+        "more": "{count} more terms, together",
+        "value.summary": "{shape}, from {low} to {high}, mean {mean}",
+        "entry": "one entry",
+        "shapes": "shapes",
+        "value": "value",
+        "checked": "checked",
+        "numeric": "central differences",
+        "contents": "Contents",
+        "unfold": "Unfold all",
+        "fold": "Fold all",
+        "hint": "Point at a symbol, or move to it with Tab, to see its shape and its numbers.",
+        # One weight
+        "weight.acts": "It multiplies {input} = {number}.",
+        "weight.value": "The weight before the step.",
+        "weight.path": "A path to the loss: {way}. What it adds to the derivative is the product "
+        "of the slopes on its way.",
+        "weight.rest": "{count} more paths.",
+        "weight.gradient": "The derivative by the weight is the sum over its paths.",
+        "weight.update": "Its update.",
+    }
+)
