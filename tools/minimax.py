@@ -101,35 +101,48 @@ def _alternating(error: list[mpf], size: list[mpf], wanted: int) -> list[int]:
     return peaks
 
 
-def rounded(x: mpf, bits: int) -> mpf:
-    """The number of so many bits that is nearest to x."""
+def rounded(x: mpf, bits: int, rounding: Function = mpmath.nint) -> mpf:
+    """A number of so many bits next to x, the nearest one unless told."""
     mantissa, exponent = mpmath.frexp(x)
     scale = mpf(2) ** bits
-    return mpmath.nint(mantissa * scale) / scale * mpf(2) ** exponent
+    return rounding(mantissa * scale) / scale * mpf(2) ** exponent
 
 
-def solve(problem: Problem, kind: str) -> tuple[list[mpf], mpf]:
-    """Coefficients that the format can hold, and their largest weighted error in its units."""
+def errors(problem: Problem, coefficients: Sequence[mpf], kind: str) -> np.ndarray:
+    """The weighted errors at 400 points, in units of the format's rounding error."""
+    unit = mpf(2) ** -BITS[kind]
+    return np.array(
+        [
+            float(problem.weight(x) * (mpmath.polyval(coefficients[::-1], x) - y) / unit)
+            for x, y in _known(problem)
+        ]
+    )
+
+
+def _known(problem: Problem) -> list[tuple[mpf, mpf]]:
+    return [(x, problem.function(x)) for x in _chebyshev(*problem.interval, 400)]
+
+
+def solve(problem: Problem, kind: str) -> list[mpf]:
+    """Coefficients that the format can hold."""
     count = problem.count[kind]
     ideal = remez(problem, count)
-    points = _chebyshev(*problem.interval, 400)
-    weight = [problem.weight(x) * mpf(2) ** BITS[kind] for x in points]
-    known = list(zip(points, weight, [problem.function(x) for x in points], strict=True))
-    slopes = np.array([[float(w * x**k) for k in range(count)] for x, w, _ in known])
-
-    def errors(coefficients: list[mpf]) -> np.ndarray:
-        values = [w * (mpmath.polyval(coefficients[::-1], x) - y) for x, w, y in known]
-        return np.array([float(error) for error in values])
-
+    unit = mpf(2) ** -BITS[kind]
+    slopes = np.array(
+        [
+            [float(problem.weight(x) * x**k / unit) for k in range(count)]
+            for x, _ in _known(problem)
+        ]
+    )
+    error = errors(problem, ideal, kind)
     found: list[mpf] = []
     change = np.zeros(count)
-    error = errors(ideal)
     for k in range(count):
         found.append(rounded(ideal[k] + mpf(change[k]), BITS[kind]))
         change[k] = float(found[k] - ideal[k])
         done = error + slopes[:, : k + 1] @ change[: k + 1]
         change[k + 1 :] = _flattest(slopes[:, k + 1 :], done)
-    return found, mpf(np.abs(errors(found)).max())
+    return found
 
 
 def _flattest(slopes: np.ndarray, error: np.ndarray) -> np.ndarray:
@@ -282,7 +295,7 @@ PROBLEMS = (
         lambda z: (mpmath.tan(mpmath.sqrt(z)) / mpmath.sqrt(z) - 1) / z,
         lambda z: z * mpmath.sqrt(z) / mpmath.tan(mpmath.sqrt(z)),
         (mpf(10) ** -9, QUARTER**2),
-        {"float": 6, "double": 14},
+        {"float": 7, "double": 14},
     ),
     Problem(
         "ARCTAN",
@@ -319,10 +332,13 @@ PARTS: dict[str, tuple[str, mpf, dict[str, tuple[int, ...]]]] = {
 
 
 def parts(number: mpf, widths: Sequence[int]) -> list[mpf]:
-    """Numbers of so many bits, the first nearest to `number`, each next one nearest to the rest."""
+    """Numbers of so many bits that add up to `number`, none larger than what is left of it.
+
+    So all have one sign, and 0 times any of them the same zero.
+    """
     found = []
     for bits in widths:
-        found.append(rounded(number, bits))
+        found.append(rounded(number, bits, mpmath.floor if number > 0 else mpmath.ceil))
         number -= found[-1]
     return found
 
@@ -337,7 +353,7 @@ def entry(name: str, values: dict[str, Sequence[mpf]], about: str) -> list[str]:
     return [*lines, "}", '"""' + textwrap.fill(about, 92) + '"""']
 
 
-def table(results: dict[str, dict[str, tuple[list[mpf], mpf]]]) -> str:
+def table(solved: dict[str, dict[str, list[mpf]]]) -> str:
     """The text of `vector_coefficients.py`."""
     lines = [
         '"""Coefficients of polynomials, made by tools/minimax.py: change them there, not here.',
@@ -347,10 +363,10 @@ def table(results: dict[str, dict[str, tuple[list[mpf], mpf]]]) -> str:
         '"""',
     ]
     for problem in PROBLEMS:
-        solved = results[problem.name]
-        errors = ", ".join(f"{float(error):.2g}" for _, error in solved.values())
-        numbers = {kind: solved[kind][0] for kind in solved}
-        lines += entry(problem.name, numbers, f"{problem.about}; errors: {errors}.")
+        numbers = solved[problem.name]
+        largest = [abs(errors(problem, found, kind)).max() for kind, found in numbers.items()]
+        about = f"{problem.about}; errors: {', '.join(f'{error:.2g}' for error in largest)}."
+        lines += entry(problem.name, numbers, about)
     for name, (about, number, widths) in PARTS.items():
         split = {kind: parts(number, bits) for kind, bits in widths.items()}
         lines += entry(name, split, f"{about} in parts, the largest first.")
@@ -361,18 +377,19 @@ def main() -> None:
     """Solve the problems named on the command line, or all of them."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("names", nargs="*", help="which polynomials (default: all)")
-    parser.add_argument("--write", action="store_true", help=f"write {TABLE.name}; needs all")
+    parser.add_argument("--write", action="store_true", help=f"write {TABLE.name} anew, all of it")
     options = parser.parse_args()
-    results: dict[str, dict] = {}
+    solved: dict[str, dict[str, list[mpf]]] = {}
     for problem in PROBLEMS:
-        if options.names and problem.name not in options.names:
+        if options.names and not options.write and problem.name not in options.names:
             continue
-        results[problem.name] = {kind: solve(problem, kind) for kind in problem.count}
-        for kind, (coefficients, error) in results[problem.name].items():
-            print(f"{problem.name} {kind}: {len(coefficients)} coefficients, {float(error):.3g}")
+        solved[problem.name] = {kind: solve(problem, kind) for kind in problem.count}
+        for kind, found in solved[problem.name].items():
+            largest = abs(errors(problem, found, kind)).max()
+            print(f"{problem.name} {kind}: {len(found)} coefficients, error {largest:.2g}")
     if options.write:
         draft = TABLE.with_suffix(".new")
-        draft.write_text(table(results), encoding="utf-8")
+        draft.write_text(table(solved), encoding="utf-8")
         os.replace(draft, TABLE)
 
 

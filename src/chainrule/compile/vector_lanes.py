@@ -83,6 +83,13 @@ class VectorLanes:
             return self.add(self.multiply(x, y), z)
         return self._intrinsic("fma", x, y, z)
 
+    def two_sum(self, x: ir.Value, y: ir.Value) -> tuple[ir.Value, ir.Value]:
+        """The rounded sum and what its rounding lost, exactly (Knuth, TAOCP 2, section 4.2.2)."""
+        total = self.add(x, y)
+        of_y = self.subtract(total, x)
+        of_x = self.subtract(total, of_y)
+        return total, self.add(self.subtract(x, of_x), self.subtract(y, of_y))
+
     def polynomial(
         self, x: ir.Value, coefficients: dict[str, Sequence[float]], *, scale: float = 1.0
     ) -> ir.Value:

@@ -16,36 +16,55 @@ LARGEST = {"float": 1e5, "double": 1e12}
 _TWO_OVER_PI = 0.6366197723675814
 
 
-def _reduce(v: VectorLanes, x: ir.Value) -> tuple[ir.Value, ir.Value, ir.Value]:
-    """The r and l with x = r + l + n pi / 2, |r| <= pi / 4, and an integer that ends in n's bits.
+def _reduce(v: VectorLanes, x: ir.Value) -> tuple[ir.Value, ir.Value]:
+    """The r with x = r + n pi / 2, |r| <= pi / 4, and an integer whose last two bits are n's."""
+    if not v.fused:
+        r, _, counter = _reduce_in_two_parts(v, x)
+        return r, counter
+    n, counter = v.nearest_integer(x, _TWO_OVER_PI)
+    r = x
+    for part in table.HALF_PI[v.name]:
+        r = v.fma(n, -part, r)
+    return _within_a_quarter(v, r), counter
 
-    What r cannot hold stands in l.
-    """
+
+def _within_a_quarter(v: VectorLanes, r: ir.Value) -> ir.Value:
+    """Keeps a remainder that is none, of a number that was too large, from growing in powers."""
+    return v.at_most(v.at_least(r, -0.789), 0.789)
+
+
+def _reduce_in_two_parts(v: VectorLanes, x: ir.Value) -> tuple[ir.Value, ir.Value, ir.Value]:
+    """As `_reduce`, and between r and the integer what the rounding of r lost."""
     n, counter = v.nearest_integer(x, _TWO_OVER_PI)
     if v.fused:
         first, second, third = table.HALF_PI[v.name]
-        before = v.fma(n, -first, x)
-        r = v.fma(n, -second, before)
-        rest = v.fma(n, -third, v.fma(n, -second, v.subtract(before, r)))
+        r = v.fma(n, -first, x)
+        product = v.multiply(n, -second)
+        terms = [product, v.fma(n, -second, v.negative(product)), v.multiply(n, -third)]
     else:
-        # Products of half-length numbers are exact, and so are the differences while they are long.
+        # Products of half-length numbers are exact.
         magic = 1.5 * 2.0 ** (v.mantissa + v.mantissa // 2)
         high = v.subtract(v.add(n, magic), magic)
         low = v.subtract(n, high)
         *pieces, last = table.HALF_PI_SHORT[v.name]
         r = x
-        for piece in pieces:
-            r = v.subtract(r, v.multiply(high, piece))
-            r = v.subtract(r, v.multiply(low, piece))
-        rest = v.multiply(n, -last)
-    return v.at_most(v.at_least(r, -0.789), 0.789), rest, counter
+        terms = [v.multiply(half, -piece) for piece in pieces for half in (high, low)]
+        terms.append(v.multiply(n, -last))
+    lost = v.constant(0.0)
+    for term in terms:
+        r, error = v.two_sum(r, term)
+        lost = v.add(lost, error)
+    # The sum of -0 and 0 is 0.
+    total = v.select(v.equal(x, 0.0), x, v.add(r, lost))
+    return _within_a_quarter(v, total), v.add(v.subtract(r, total), lost), counter
 
 
 def _sin_and_cos(v: VectorLanes, r: ir.Value) -> tuple[ir.Value, ir.Value]:
     """Those of |r| <= pi / 4."""
     z = v.multiply(r, r)
     sine = v.fma(v.multiply(r, z), v.polynomial(z, table.SIN), r)
-    return sine, v.fma(z, v.polynomial(z, table.COS), 1.0)
+    # The sign for -0, which the sum turns into 0.
+    return v.copysign(sine, r), v.fma(z, v.polynomial(z, table.COS), 1.0)
 
 
 def _is_odd(v: VectorLanes, counter: ir.Value) -> ir.Value:
@@ -54,10 +73,10 @@ def _is_odd(v: VectorLanes, counter: ir.Value) -> ir.Value:
 
 def _turned(v: VectorLanes, x: ir.Value, quarters: int) -> ir.Value:
     """sin(x + quarters pi / 2)."""
-    r, rest, counter = _reduce(v, x)
+    r, counter = _reduce(v, x)
     if quarters:
         counter = v.b.add(counter, v.whole(quarters))
-    sine, cosine = _sin_and_cos(v, v.add(r, rest))
+    sine, cosine = _sin_and_cos(v, r)
     result = v.as_integer(v.select(_is_odd(v, counter), cosine, sine))
     sign = v.b.and_(v.b.shl(counter, v.whole(v.bits - 2)), v.whole(1 << (v.bits - 1)))
     return v.as_float(v.b.xor(result, sign))
@@ -85,10 +104,10 @@ def tan(b: ir.IRBuilder, x: ir.Value, *, fused: bool = True) -> ir.Value:
     Error: float TBD.
     """
     v = VectorLanes(b, x, fused=fused)
-    r, rest, counter = _reduce(v, x)
+    r, lost, counter = _reduce_in_two_parts(v, x)
     z = v.multiply(r, r)
-    beyond = v.fma(v.multiply(r, z), v.polynomial(z, table.TAN), rest)
-    tangent = v.add(r, beyond)
+    beyond = v.fma(v.multiply(r, z), v.polynomial(z, table.TAN), lost)
+    tangent = v.copysign(v.add(r, beyond), r)
     return v.select(_is_odd(v, counter), v.divide(-1.0, tangent), tangent)
 
 
