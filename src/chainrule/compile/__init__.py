@@ -8,3 +8,21 @@ The way of a graph: `lowered` brings its ops into a few forms and finds what onl
 `loops`, `product` and `tiles` write the code of the groups with `lanes` and `vector_math`; `driver`
 writes the loop over steps and phases; `engine` has LLVM make machine code; `program` runs it.
 """
+
+from chainrule.compile.cache import Kept, ObjectCache
+from chainrule.compile.function import CompiledFunction, compile
+from chainrule.compile.program import Program
+from chainrule.compile.report import Report
+from chainrule.compile.target import Target, host, named
+
+__all__ = [
+    "CompiledFunction",
+    "Kept",
+    "ObjectCache",
+    "Program",
+    "Report",
+    "Target",
+    "compile",
+    "host",
+    "named",
+]

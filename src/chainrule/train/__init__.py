@@ -11,6 +11,7 @@ from chainrule.train.callbacks import (
 from chainrule.train.folder import check_free
 from chainrule.train.info import DataInfo
 from chainrule.train.metrics import Evaluation, confusion_matrix
+from chainrule.train.mixup import mixup
 from chainrule.train.range_finder import RateRange, find_lr
 from chainrule.train.run import Run
 from chainrule.train.settings import Settings
@@ -36,5 +37,6 @@ __all__ = [
     "find_lr",
     "fit",
     "load_run",
+    "mixup",
     "resume",
 ]

@@ -19,6 +19,8 @@ from chainrule.errors import NonFiniteError, OptionError, RunError
 from chainrule.optim.schedules import Schedule
 from chainrule.train import folder as files
 from chainrule.train.callbacks import Callback
+from chainrule.train.compiled import CompiledSteps
+from chainrule.train.compiling import compiled_steps
 from chainrule.train.diagnose import explain_not_finite
 from chainrule.train.inference import decide, evaluate, true_ids
 from chainrule.train.mixup import mixed_batches
@@ -87,8 +89,9 @@ def train(run: "Run") -> None:
     threads = suited_to(sum(p.size for p in run.model.parameters()), settings.batch_size)
     with threads, _Interrupt() as interrupt, np.errstate(all="ignore"):
         saver.begin()
+        compiled = compiled_steps(run, data, loader)
         while run.epoch < settings.epochs and run.stopped is None and not interrupt.asked:
-            _epoch(run, loader, progress, saver, interrupt)
+            _epoch(run, _Steps(run, loader, compiled), progress, saver, interrupt)
         saver.save()
     run.interrupted = interrupt.asked and run.epoch < settings.epochs and run.stopped is None
     if run.stopped:
@@ -168,44 +171,83 @@ def _steppers(run: "Run") -> list[Callback]:
     return [c for c in run.callbacks if type(c).on_step is not Callback.on_step]
 
 
-def _groups(run: "Run", loader: Loader) -> Iterator[list[Batch]]:
-    """The batches of each update, from where the run is in the epoch."""
-    batches = iter(loader.epoch(run.epoch, start=run.batch))
-    alpha = run.settings.mixup
-    if alpha:
-        key = rng.fold_in(rng.fold_in(rng.key(run.settings.seed), _MIXING), run.epoch)
-        batches = mixed_batches(batches, key, run.batch, alpha, len(run.info.classes))
-    while group := list(itertools.islice(batches, run.settings.accumulate)):
-        yield group
+class _Steps:
+    """The steps of an epoch: many at a time where they are compiled, one by one where not."""
+
+    def __init__(self, run: "Run", loader: Loader, compiled: CompiledSteps | None):
+        self.run = run
+        self.batches = len(loader)
+        self.loader = loader
+        self.compiled = compiled
+        self.full = len(loader.dataset) // loader.batch_size if compiled else 0
+        self.order = loader.order(run.epoch) if compiled else None
+        self.hooks = _steppers(run)
+        self._eager: Iterator[list[Batch]] | None = None
+
+    def advance(self) -> None:
+        """Do one step or several, and add what they gave to the run's totals."""
+        for callback in self.hooks:
+            callback.on_step(self.run)
+        if self.run.batch >= self.full or not self._advance_compiled():
+            self._advance_eagerly()
+
+    def _advance_compiled(self) -> bool:
+        """Whether compiled steps were done; where one went wrong, eager ones will say what."""
+        run, size = self.run, self.loader.batch_size
+        steps = 1 if self.hooks else min(self.compiled.chunk(), self.full - run.batch)
+        rows = self.order[run.batch * size : (run.batch + steps) * size]
+        results = self.compiled(rows, run.rates(steps))
+        if results is None:
+            self.full = 0
+            return False
+        self._eager = None
+        run.totals["samples"] += steps * size
+        run.totals["correct"] += int(results.correct.sum())
+        run.totals["loss"] += float(results.losses.sum(dtype=np.float64)) * size
+        run.batch += steps
+        return True
+
+    def _advance_eagerly(self) -> None:
+        run = self.run
+        if self._eager is None:
+            self._eager = self._groups()
+        group = next(self._eager)
+        loss, outputs = _step(run, group)
+        for (x, y), output in zip(group, outputs, strict=True):
+            run.totals["samples"] += len(x)
+            if run.info.classes:
+                run.totals["correct"] += int(np.count_nonzero(decide(output) == true_ids(y)))
+        run.totals["loss"] += loss * sum(len(x) for x, _ in group)
+        run.batch += len(group)
+
+    def _groups(self) -> Iterator[list[Batch]]:
+        """The batches of each update, from where the run is in the epoch."""
+        run = self.run
+        batches = iter(self.loader.epoch(run.epoch, start=run.batch))
+        alpha = run.settings.mixup
+        if alpha:
+            key = rng.fold_in(rng.fold_in(rng.key(run.settings.seed), _MIXING), run.epoch)
+            batches = mixed_batches(batches, key, run.batch, alpha, len(run.info.classes))
+        while group := list(itertools.islice(batches, run.settings.accumulate)):
+            yield group
 
 
 def _epoch(
-    run: "Run", loader: Loader, progress: Progress, saver: _Saver, interrupt: _Interrupt
+    run: "Run", steps: _Steps, progress: Progress, saver: _Saver, interrupt: _Interrupt
 ) -> None:
     """Train one epoch, or the rest of one."""
     began = time.monotonic() - run.totals["seconds"]
-    hooks = _steppers(run)
-    classifies = bool(run.info.classes)
     progress.start_epoch(run.batch)
-    totals = run.totals
-    for group in _groups(run, loader):
-        for callback in hooks:
-            callback.on_step(run)
-        loss, outputs = _step(run, group)
-        for (x, y), output in zip(group, outputs, strict=True):
-            totals["samples"] += len(x)
-            if classifies:
-                totals["correct"] += int(np.count_nonzero(decide(output) == true_ids(y)))
-        totals["loss"] += loss * sum(len(x) for x, _ in group)
-        run.batch += len(group)
-        totals["seconds"] = time.monotonic() - began
+    while run.batch < steps.batches:
+        steps.advance()
+        run.totals["seconds"] = time.monotonic() - began
         if interrupt.asked:
             break
         if progress.due():
             progress.update(run.epoch + 1, run.batch, _means(run))
         if saver.due():
             saver.save()
-    if run.batch < len(loader):
+    if run.batch < steps.batches:
         return
     _finish_epoch(run, progress)
     saver.save()

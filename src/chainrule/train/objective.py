@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from chainrule.data import one_hot
+from chainrule import ops
 from chainrule.errors import ShapeError
 from chainrule.nn import losses
 from chainrule.ops.table import shape_of
@@ -34,7 +34,7 @@ def choose_loss(loss: str | Callable | None, info: DataInfo) -> tuple[str, Calla
 def _taking_ids(function: Callable, signs: bool) -> Callable:
     """A loss that compares like with like, also where the targets are class ids."""
 
-    def loss(outputs: Any, targets: np.ndarray) -> Any:
+    def loss(outputs: Any, targets: Any) -> Any:
         if targets.dtype.kind in "iu" and targets.ndim == 1:
             targets = _rows(targets, shape_of(outputs))
             if signs and targets.dtype.kind == "f":
@@ -44,11 +44,14 @@ def _taking_ids(function: Callable, signs: bool) -> Callable:
     return loss
 
 
-def _rows(ids: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
+def _rows(ids: Any, shape: tuple[int, ...]) -> Any:
     """Ids of two classes as the numbers 0 and 1 beside one output, others as one-hot rows."""
     if len(shape) == 2 and shape[1] > 1:
-        return one_hot(ids, shape[1])
-    return ids.astype(np.float32).reshape(shape) if shape[:1] == ids.shape else ids
+        chosen = ops.expand_dims(ids, 1) == np.arange(shape[1])
+        return ops.cast(chosen, dtype=np.float32)
+    if shape[:1] != ids.shape:
+        return ids
+    return ops.reshape(ops.cast(ids, dtype=np.float32), shape=shape)
 
 
 def check_outputs(shape: tuple[int, ...], info: DataInfo) -> None:

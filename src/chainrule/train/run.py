@@ -1,6 +1,7 @@
 """A training run: what was trained, how it went, and what can be done with it."""
 
 import dataclasses
+import sys
 import warnings
 from collections.abc import Callable
 from pathlib import Path
@@ -89,13 +90,16 @@ class Run:
     @property
     def lr(self) -> float:
         """The learning rate of the next step, after schedule and callbacks."""
-        return self.optimizer.lr * self.lr_factor * self._scheduled()
+        return self.rates(1)[0]
 
-    def _scheduled(self) -> float:
-        schedule = self.settings.schedule
+    def rates(self, count: int) -> list[float]:
+        """The learning rates of so many steps that come next, as far as is known now."""
+        schedule, base = self.settings.schedule, self.optimizer.lr * self.lr_factor
         if isinstance(schedule, Plateau):
-            return self.waiting.factor
-        return schedule(self.step) if isinstance(schedule, Schedule) else 1.0
+            return [base * self.waiting.factor] * count
+        if not isinstance(schedule, Schedule):
+            return [base] * count
+        return [base * schedule(self.step + ahead) for ahead in range(count)]
 
     @property
     def averages(self) -> dict[str, np.ndarray]:
@@ -319,6 +323,11 @@ class Run:
             self.stopped = None
         train(self)
         return self
+
+    def explain(self, sample: Any = 0, **options: Any) -> Any:
+        """A training step as checked arithmetic; see `chainrule.explain.explain_run`."""
+        # A higher floor, reached over the roof, which loads it when it is first named.
+        return sys.modules["chainrule"].explain.explain_run(self, sample, **options)
 
     def plot(self, path: str | Path | None = None) -> Any:
         """Draw loss and accuracy by epoch; gives the Matplotlib figure, and writes it to `path`.

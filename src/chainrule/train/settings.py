@@ -13,7 +13,7 @@ from chainrule.optim.schedules import Plateau, Schedule
 from chainrule.settings import NOT_NEGATIVE, number
 from chainrule.train.source import Source
 
-MAY_CHANGE = ("epochs", "show", "checkpoint_seconds")
+MAY_CHANGE = ("epochs", "show", "checkpoint_seconds", "compile", "threads", "kernels")
 """The settings that a resumed run may change and still do the same steps."""
 _PENALIZED = ("weights", "all")
 
@@ -41,6 +41,11 @@ class Settings:
         checkpoint_seconds: how often to write a checkpoint within an epoch.
         show: whether to show progress on standard error.
         source: where the data came from, so that `resume` can open it by itself.
+        compile: whether steps run as machine code: True, False, or "auto": where llvmlite is
+            installed (the extra `jit`) and the run is long enough to be worth it.
+        threads: how many threads share a compiled step; None: as many as are free and worth it.
+            The bits of the result do not depend on it.
+        kernels: the folder in which machine code is kept; None: one of the user's own.
 
     Raises:
         OptionError: a value outside its range.
@@ -62,6 +67,9 @@ class Settings:
     checkpoint_seconds: float = 30.0
     show: bool = True
     source: Source | None = None
+    compile: bool | str = "auto"
+    threads: int | None = None
+    kernels: str | None = None
 
     def __post_init__(self) -> None:
         for name, lowest in (("epochs", 0), ("batch_size", 1), ("accumulate", 1)):
@@ -70,6 +78,11 @@ class Settings:
                 raise OptionError(f"{name} is {value!r}; expected an integer of {lowest} or more.")
         rng.key(self.seed)
         self._check_schedule()
+        if self.compile not in (True, False, "auto") or type(self.compile) not in (bool, str):
+            raise OptionError(f"compile is {self.compile!r}; expected True, False or 'auto'.")
+        threads = self.threads
+        if threads is not None and (type(threads) is not int or threads < 1):
+            raise OptionError(f"threads is {threads!r}; expected an integer of 1 or more, or None.")
         for name in ("l1", "l2", "mixup"):
             number("fit", name, getattr(self, name), NOT_NEGATIVE)
         if self.penalize not in _PENALIZED:
@@ -151,10 +164,11 @@ class Settings:
         return replace(self, **options)
 
     def to_json(self) -> dict[str, Any]:
-        """The same, as JSON can hold it, without `show`."""
+        """The same, as JSON can hold it, without what belongs to this machine and terminal."""
         facts = asdict(self) | {"source": self.source and self.source.to_json()}
         facts["schedule"] = None if self.schedule is None else to_config(self.schedule)
-        del facts["show"]
+        for name in ("show", "threads", "kernels"):
+            del facts[name]
         return facts
 
     @classmethod

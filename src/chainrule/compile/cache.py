@@ -1,0 +1,98 @@
+"""Machine code that is kept on disk, so that the next process need not make it again."""
+
+import hashlib
+import os
+import platform
+from pathlib import Path
+from typing import NamedTuple
+
+import llvmlite
+from llvmlite import binding as llvm
+
+from chainrule.compile.target import Target
+from chainrule.writing import StrPath, cache_folder, write_whole
+
+_SUFFIX = ".o"
+_DIGEST = 32
+
+
+class Kept(NamedTuple):
+    """What a cache holds."""
+
+    files: int
+    bytes: int
+    folder: Path
+
+
+class ObjectCache:
+    """A folder of object files, each under the hash of all that it depends on.
+
+    That is the graph, its division into tasks, the processor, and the versions of the generator and
+    of LLVM. A file is written whole or not at all; each begins with the hash of its contents, so
+    that a damaged one is noticed, and made again. Where the folder cannot be written, or belongs to
+    someone else, nothing is kept.
+
+    >>> from chainrule.compile.target import host
+    >>> ObjectCache("nowhere").find("some graph", host())
+    """
+
+    def __init__(self, folder: StrPath | None = None):
+        self.folder = cache_folder("kernels") if folder is None else Path(folder)
+
+    def _path(self, key: str, target: Target) -> Path:
+        parts = (key, repr(target), _generator(), llvmlite.__version__, str(llvm.llvm_version_info))
+        digest = hashlib.sha256("\n".join((*parts, platform.system())).encode()).hexdigest()
+        return self.folder / (digest + _SUFFIX)
+
+    def find(self, key: str, target: Target) -> bytes | None:
+        """The object file of a key, or None where there is none that is whole."""
+        try:
+            if not _is_ours(self.folder):
+                return None
+            stored = self._path(key, target).read_bytes()
+        except OSError:
+            return None
+        digest, code = stored[:_DIGEST], stored[_DIGEST:]
+        return code if code and hashlib.sha256(code).digest() == digest else None
+
+    def keep(self, key: str, target: Target, code: bytes) -> None:
+        """Store an object file; where that is impossible, go on without."""
+        stored = hashlib.sha256(code).digest() + code
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+            if _is_ours(self.folder):
+                write_whole(self._path(key, target), lambda file: file.write(stored))
+        except OSError:
+            return
+
+    def kept(self) -> Kept:
+        """How many files there are, and how large they are together."""
+        sizes = [path.stat().st_size for path in self._files()]
+        return Kept(len(sizes), sum(sizes), self.folder)
+
+    def clear(self) -> Kept:
+        """Remove all object files; gives what there was."""
+        before = self.kept()
+        for path in self._files():
+            path.unlink(missing_ok=True)
+        return before
+
+    def _files(self) -> list[Path]:
+        return sorted(self.folder.glob("?" * 64 + _SUFFIX)) if self.folder.is_dir() else []
+
+
+def _is_ours(folder: Path) -> bool:
+    """Whether nobody else can have put code there: it would be run."""
+    if os.name == "nt":
+        return True
+    status = folder.stat()
+    return status.st_uid == os.getuid() and not status.st_mode & 0o022
+
+
+def _generator() -> str:
+    """A hash of the code generator's own text: what it makes changes with it."""
+    digest = hashlib.sha256()
+    for folder in (Path(__file__).parent, Path(__file__).parent.parent / "ops"):
+        for path in sorted(folder.glob("*.py")):
+            digest.update(path.read_bytes())
+    return digest.hexdigest()

@@ -1,0 +1,96 @@
+"""Whether a run's steps are compiled, and by what."""
+
+import importlib
+import importlib.util
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from chainrule.data import Dataset, Loader
+from chainrule.errors import ChainruleError, OptionError, import_extra
+from chainrule.train.compiled import CompiledSteps
+
+if TYPE_CHECKING:
+    from chainrule.train.run import Run
+
+_WORTH_SECONDS = 1.0
+"""With compile="auto", a run that would take less than this is not worth compiling."""
+_STEP_SECONDS, _FLOPS_A_SECOND = 150e-6, 2e10
+"""What an eager step costs about: so much, and so long for its arithmetic."""
+_A_THREAD = 4e6
+"""Operations of a step for which one more thread is worth its waiting: some 20 microseconds."""
+
+
+def compiled_steps(run: "Run", data: Dataset, loader: Loader) -> CompiledSteps | None:
+    """The run's steps as machine code, where that is wanted and possible.
+
+    Raises:
+        MissingExtraError: compile=True without llvmlite.
+        OptionError: compile=True with a setting that only eager steps know.
+        TraceError: compile=True, and the model or the loss cannot be traced.
+    """
+    wanted = run.settings.compile
+    if wanted is False or (wanted == "auto" and not _is_worth_it(run, loader)):
+        return None
+    reason = _obstacle(run, data)
+    if reason:
+        if wanted is True:
+            raise OptionError(f"compile=True does not go with {reason}. Use compile='auto'.")
+        return None
+    import_extra("llvmlite", extra="jit", purpose="fit(compile=True)")
+    compiler = importlib.import_module("chainrule.compile")
+    try:
+        return CompiledSteps(run, data, compiler, threads_for(run))
+    except ChainruleError:
+        if wanted is True:
+            raise
+        return None
+
+
+def _is_worth_it(run: "Run", loader: Loader) -> bool:
+    if importlib.util.find_spec("llvmlite") is None:
+        return False
+    operations = 6.0 * sum(p.size for p in run.model.parameters()) * run.settings.batch_size
+    steps = run.settings.epochs * len(loader)
+    return steps * (_STEP_SECONDS + operations / _FLOPS_A_SECOND) > _WORTH_SECONDS
+
+
+def _obstacle(run: "Run", data: Dataset) -> str:
+    """What about a run only eager steps can do; empty where there is nothing."""
+    settings = run.settings
+    if settings.accumulate > 1:
+        return f"accumulate={settings.accumulate}"
+    if settings.mixup:
+        return f"mixup={settings.mixup}"
+    if len(data) < settings.batch_size:
+        return f"{len(data)} samples, fewer than one batch of {settings.batch_size}"
+    return ""
+
+
+def threads_for(run: "Run") -> int:
+    """How many threads share a step: as asked for, or as many as are ours and worth it."""
+    asked = run.settings.threads
+    if asked is not None:
+        return asked
+    operations = 6.0 * sum(p.size for p in run.model.parameters()) * run.settings.batch_size
+    return min(available(), max(1, int(operations / _A_THREAD)))
+
+
+def available() -> int:
+    """The processors that this process may use: its affinity, and its cgroup's share.
+
+    >>> available() >= 1
+    True
+    """
+    count = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    return max(1, min(count or 1, _cgroup_share()))
+
+
+def _cgroup_share(root: str = "/sys/fs/cgroup") -> int:
+    """Whole processors that a Linux container is given; many where nothing limits it."""
+    try:
+        quota, period = Path(root, "cpu.max").read_text().split()
+        return max(1, int(quota) // int(period)) if quota != "max" else 1 << 16
+    except (OSError, ValueError):
+        return 1 << 16
+
