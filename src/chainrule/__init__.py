@@ -24,6 +24,7 @@ from chainrule.tensor import Tensor, tensor
 if TYPE_CHECKING:
     from chainrule import data, doctor, errors, graph, models, nn, optim, random, train, tree
     from chainrule.doctor import certify
+    from chainrule.explain import explain
     from chainrule.grad import (
         check_custom,
         checkpoint,
@@ -49,7 +50,8 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 _MODULES = (
-    *("data", "doctor", "errors", "graph", "models", "nn", "optim", "random", "train", "tree"),
+    *("data", "doctor", "errors", "explain", "graph", "models", "nn", "optim", "random", "train"),
+    "tree",
 )
 _LATE = MappingProxyType(
     {

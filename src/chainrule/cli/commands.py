@@ -3,11 +3,13 @@
 import dataclasses
 import math
 import shlex
+import sys
 from argparse import Namespace
 from collections.abc import Sequence
 from typing import Any
 
 import chainrule as cr
+from chainrule.cli import pager
 from chainrule.cli.console import Console, table
 from chainrule.cli.environment import Environment
 from chainrule.errors import DataError
@@ -212,6 +214,30 @@ def certify(options: Namespace, console: Console, environment: Environment) -> i
     result = cr.certify(run.model, x, y, loss=run.loss, entries=options.entries)
     console.answer(result.to_dict(), str(result))
     return 0 if result.agrees else 1
+
+
+def explain(options: Namespace, console: Console, environment: Environment) -> int:
+    """`chainrule explain`: status 1 where a check fails."""
+    run = cr.load_run(options.folder, which=options.which)
+    _, data = run.reopen(cache=environment.cache, progress=console.download)
+    report = run.explain(
+        options.sample,
+        data=data,
+        **_given(
+            step=options.step, lang=options.lang, detail=options.detail, weight=options.weight
+        ),
+    )
+    files = [path for path in (options.html, options.latex, options.markdown) if path]
+    for form in ("html", "latex", "markdown"):
+        path = getattr(options, form)
+        if path is not None:
+            report.save(path, form)
+            console.note(f"wrote {path}")
+    if console.as_json:
+        console.answer(report.to_dict(), "")
+    elif not files:
+        pager.show(report.text(colour=environment.colours_on(sys.stdout)), environment.pager)
+    return 0 if report.right else 1
 
 
 def predict(options: Namespace, console: Console, environment: Environment) -> int:

@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TextIO
 
@@ -14,14 +14,16 @@ class Environment:
     Args:
         cache: the folder in which data sets are kept, or None for the system's usual one.
         colours: whether a terminal may be written to in colours.
+        pager: the program that shows long text; nothing for none.
     """
 
     cache: Path | None = None
     colours: bool = True
+    pager: str = field(default="", repr=False)
 
     @classmethod
     def read(cls, variables: Mapping[str, str] = os.environ) -> "Environment":
-        """CHAINRULE_CACHE, else XDG_CACHE_HOME; NO_COLOR (see no-color.org) and TERM.
+        """CHAINRULE_CACHE, else XDG_CACHE_HOME; NO_COLOR (see no-color.org), TERM, PAGER.
 
         >>> Environment.read({"XDG_CACHE_HOME": "/home/ada/caches", "NO_COLOR": "1"})
         Environment(cache=PosixPath('/home/ada/caches/chainrule/datasets'), colours=False)
@@ -32,7 +34,7 @@ class Environment:
         if folder is None and os.path.isabs(home):
             folder = Path(home) / "chainrule" / "datasets"
         colours = not variables.get("NO_COLOR") and variables.get("TERM") != "dumb"
-        return cls(folder, colours)
+        return cls(folder, colours, variables.get("PAGER", "less -FRX"))
 
     def colours_on(self, stream: TextIO) -> bool:
         """Whether to write to this stream in colours: it is a terminal, and none forbade it."""

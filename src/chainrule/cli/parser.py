@@ -88,6 +88,7 @@ def _build() -> tuple[argparse.ArgumentParser, dict[str, argparse.ArgumentParser
     _predict(command("predict", "DIR IMAGE [IMAGE ...]", "say what is on pictures"))
     _folder(command("summary", "DIR", "show a run's model, settings and history"))
     _certify(command("certify", "DIR", "differentiate a run's model four ways and compare"))
+    _explain(command("explain", "DIR", "show a training step with all its numbers"))
     _find_lr(command("find-lr", "DATASET", "look for a learning rate before training"))
     command("datasets", "", "list the data sets that have a name")
     command("models", "", "list what has a name: models, losses, optimizers, schedules")
@@ -262,6 +263,29 @@ def _certify(parser: argparse.ArgumentParser) -> None:
         default=32,
         help="of each parameter, for the modes that take one pass an entry, or all; default: 32",
     )
+    _which(parser)
+
+
+def _explain(parser: argparse.ArgumentParser) -> None:
+    _folder(parser)
+    parser.add_argument(
+        "--sample", metavar="N", type=count, default=0, help="of the test part; default: 0"
+    )
+    parser.add_argument(
+        "--step",
+        metavar="N",
+        type=positive_count,
+        help="the number of the step; default: the one after the run's last",
+    )
+    parser.add_argument(
+        "--weight", metavar="W", help="follow one weight, such as 0.weight[3,200]"
+    )
+    parser.add_argument("--detail", choices=("brief", "normal", "full"), help="default: normal")
+    parser.add_argument("--lang", metavar="L", help="en or zh; default: en")
+    written = parser.add_argument_group("files to write; with none of them, the terminal is used")
+    written.add_argument("--html", metavar="F", help="a page of its own")
+    written.add_argument("--latex", metavar="F", help="a LaTeX document")
+    written.add_argument("--markdown", metavar="F", help="a page of notes")
     _which(parser)
 
 

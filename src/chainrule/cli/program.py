@@ -30,6 +30,7 @@ _COMMANDS = MappingProxyType(
         "resume": commands.resume,
         "evaluate": commands.evaluate,
         "certify": commands.certify,
+        "explain": commands.explain,
         "predict": commands.predict,
         "summary": commands.summary,
         "datasets": commands.datasets,

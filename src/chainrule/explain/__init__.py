@@ -36,6 +36,7 @@ from typing import Any
 from chainrule.explain.api import Options, explain
 from chainrule.explain.document import Report
 from chainrule.explain.report import Checks, Content, Message, Section, Statement
+from chainrule.explain.runs import explain_run
 
 __all__ = [
     "Checks",
@@ -46,6 +47,7 @@ __all__ = [
     "Section",
     "Statement",
     "explain",
+    "explain_run",
 ]
 
 

@@ -259,7 +259,13 @@ def after_section(builder: Builder) -> Section:
     )
     fall = before - after
     share = -predicted / fall if fall else math.nan
-    found = builder.statements(step.after, [Message("after.loss")], formula="", level="brief")
+    found = []
+    for node in step.again.values():
+        steps = step.expansions.get(node, {})
+        for part in [p for symbol, p in steps.items() if symbol] + [node]:
+            if part in builder.names and part not in builder.keys and part is not step.after:
+                found += builder.statements(part, [], level="full")
+    found += builder.statements(step.after, [Message("after.loss")], level="brief")
     sums = [
         rf"\sum {partial(builder.naming.leaf_symbols[path])} \odot "
         rf"({{{builder.naming.leaf_symbols[path]}}}' - {builder.naming.leaf_symbols[path]})"

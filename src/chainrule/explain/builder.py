@@ -53,7 +53,7 @@ class Builder:
         self.writer = Writer(self.step, self.names, self.layout, self.digits)
         self.shapes = ShapeWriter(self.step, self.names, self.layout, self.digits)
         self.worker = Worker(self.writer)
-        self.recomputer = Recomputer(self.step, self.names, self.layout)
+        self.recomputer = Recomputer(self.step, self.names)
         self.differences = Differences(self.step)
         self.keys: dict[Node, str] = {}
         self.used: Counter[str] = Counter()

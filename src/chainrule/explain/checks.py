@@ -14,8 +14,7 @@ import numpy as np
 
 from chainrule import rng
 from chainrule.errors import ChainruleError
-from chainrule.explain.layout import Layout
-from chainrule.explain.step import Step, Task, apply
+from chainrule.explain.step import Step, Task, apply, leading_to
 from chainrule.explain.worked import in_double
 from chainrule.grad import value_and_grad
 from chainrule.graph import Node
@@ -26,6 +25,7 @@ STEP = 6e-6
 """The step of the central differences: the cube root of float64's precision."""
 
 
+_NUDGE = 1e-6
 _FEW = 1_000_000
 """Steps of more numbers are not computed again in extended precision, which takes long."""
 
@@ -38,23 +38,30 @@ def tolerances(dtype: np.dtype) -> tuple[float, float]:
 class Recomputer:
     """Computes named values again, in a wider float, from other named values."""
 
-    def __init__(self, step: Step, names: Mapping[Node, str], layout: Layout):
+    def __init__(self, step: Step, names: Mapping[Node, str]):
         self.step = step
         self.names = names
-        self.layout = layout
         double = np.asarray(step.values[step.loss]).dtype == np.float64
         small = sum(np.size(value) for value in step.values.values()) < _FEW
         # float64 again in float64 would only repeat itself.
         self.wide = np.dtype(np.longdouble if double and small else np.float64)
+        self.tolerance = tolerances(np.dtype(np.float64 if double else np.float32))[0]
 
     def residual(self, node: Node) -> float:
         """The difference to the value in the report, relative to its largest number.
 
-        Where numbers are added or subtracted, relative to the largest of these.
+        Where that is too large, relative to the numbers put in as far as they show in the result:
+        what is left of two large numbers after they cancel is known no better than these.
         """
         value = self._wide(self.step.values[node])
-        again, scale = self._compute(node, root=True)
-        return relative(np.asarray(again), value, scale)
+        again = np.asarray(self._compute(node, root=True))
+        plain = relative(again, value)
+        if plain <= self.tolerance or again.dtype.kind != "f":
+            return plain
+        moved = np.asarray(self._compute(node, root=True, nudge=_NUDGE))
+        with np.errstate(all="ignore"):
+            shown = float(np.abs(moved - again).max()) / _NUDGE
+        return relative(again, value, shown) if np.isfinite(shown) else plain
 
     def _wide(self, value: Any) -> Any:
         array = np.asarray(value)
@@ -84,24 +91,26 @@ class Recomputer:
         for arg in node.args:
             self._gather(arg, False, found)
 
-    def _compute(self, node: Node, root: bool = False) -> tuple[Any, float]:
+    def _compute(self, node: Node, root: bool = False, nudge: float = 0.0) -> Any:
+        """A value from the named ones; with `nudge`, these are moved by that share up and down."""
         if not root and (node in self.names or node.op is None):
-            value = self._wide(self.step.values[node])
-            # A Python number yields to the dtype that it meets; an array of no axes does not.
-            plain = self.step.values[node] if node.op is None and node.aval.weak else value
-            return plain, _largest(value)
+            return self._given(node, nudge)
         node, exchanged = self._inside(node)
-        if exchanged and node in self.names:
-            return self._wide(self.step.values[node]), 0.0
-        if node.op is None:
-            return self._wide(self.step.values[node]), 0.0
-        if node.args and node.args[0].op is not None and node.args[0].op.several:
-            return self._wide(self.step.values[node]), 0.0
-        found = [self._compute(arg) for arg in node.args]
-        out = self._apply(node, [value for value, _ in found])
-        scale = _largest(out)
-        adds = node.op.jointly_linear or self.layout.move(node) is not None
-        return out, max([scale, *(s for _, s in found)]) if adds else scale
+        several = bool(node.args) and node.args[0].op is not None and node.args[0].op.several
+        if (exchanged and node in self.names) or node.op is None or several:
+            return self._given(node, nudge)
+        return self._apply(node, [self._compute(arg, nudge=nudge) for arg in node.args])
+
+    def _given(self, node: Node, nudge: float) -> Any:
+        own = self.step.values[node]
+        if node.op is None and node.aval.weak:
+            # A Python number yields to the dtype that it meets; an array of no axes does not.
+            return own
+        value = self._wide(own)
+        if not nudge or value.dtype.kind != "f":
+            return value
+        signs = np.where(np.arange(value.size) % 2 == 0, 1.0, -1.0).reshape(value.shape)
+        return value * (1.0 + nudge * signs)
 
     def _apply(self, node: Node, args: list) -> Any:
         with np.errstate(all="ignore"):
@@ -138,7 +147,7 @@ class Differences:
 
     def __init__(self, step: Step):
         self.step = step
-        self.order = _leading_to(step.loss)
+        self.order = leading_to(step.loss)
         self.base: dict[Node, Any] = {}
         self._fill(self.base, {})
 
@@ -197,22 +206,6 @@ def _double(option: Any) -> Any:
     except TypeError:
         return option
     return np.dtype(np.float64) if named is not None and named.kind == "f" else option
-
-
-def _leading_to(node: Node) -> list[Node]:
-    """A node and all that it depends on, arguments first."""
-    order: dict[Node, None] = {}
-    stack = [(node, False)]
-    while stack:
-        top, ready = stack.pop()
-        if top in order:
-            continue
-        if ready:
-            order[top] = None
-            continue
-        stack.append((top, True))
-        stack += [(arg, False) for arg in top.args]
-    return list(order)
 
 
 def against_framework(task: Task, step: Step) -> dict[str, float]:

@@ -94,18 +94,18 @@ class Report:
         """The same as `json`, as dicts and lists."""
         return to_dict(self.content, Words(lang or self.lang), self._level(detail))
 
-    def save(self, path: str | Path, *, lang: str | None = None, detail: str | None = None) -> Path:
-        """Write a file: .html, .md, .tex, .json or .txt; whole or not at all.
+    def save(self, path: str | Path, form: str | None = None) -> Path:
+        """Write a file, whole or not at all; its ending names the form unless `form` does.
 
         Raises:
-            OptionError: another ending.
+            OptionError: neither names a form: html, markdown, latex, json, text.
             RunError: the file cannot be written.
         """
         target = Path(path)
-        ending = target.suffix.lower()
-        if ending not in _FORMS:
-            raise unknown("kind of file", ending, _FORMS)
-        write_text(target, _FORMS[ending](self, lang=lang, detail=detail))
+        name = _ENDINGS.get(target.suffix.lower(), target.suffix) if form is None else form
+        if name not in _FORMS:
+            raise unknown("form", name, [*_FORMS, *_ENDINGS])
+        write_text(target, _FORMS[name](self))
         return target
 
     def _level(self, detail: str | None) -> str:
@@ -128,10 +128,20 @@ class Report:
 
 _FORMS: Mapping[str, Callable[..., str]] = MappingProxyType(
     {
-        ".html": Report.html,
-        ".md": Report.markdown,
-        ".tex": Report.latex,
-        ".json": Report.json,
-        ".txt": Report.text,
+        "html": Report.html,
+        "markdown": Report.markdown,
+        "latex": Report.latex,
+        "json": Report.json,
+        "text": Report.text,
+    }
+)
+_ENDINGS = MappingProxyType(
+    {
+        ".html": "html",
+        ".htm": "html",
+        ".md": "markdown",
+        ".tex": "latex",
+        ".json": "json",
+        ".txt": "text",
     }
 )

@@ -8,7 +8,7 @@ is used twice or its formula would be long: then it is u_1, u_2, ...
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from types import MappingProxyType
 
 from chainrule.explain.layout import Layout
@@ -116,10 +116,14 @@ class Naming:
 
     def _name_steps(self) -> None:
         """The steps of fused ops, such as the probabilities p of a cross-entropy."""
-        for number, steps in enumerate(_distinct(self.step.expansions.values())):
+        taken: set[str] = set()
+        for steps in self.step.expansions.values():
             for symbol, node in steps.items():
                 if symbol and node not in self.names:
-                    self.names[node] = symbol + ("" if number == 0 else "'" * number)
+                    while symbol in taken:
+                        symbol = primed(symbol)
+                    taken.add(symbol)
+                    self.names[node] = symbol
 
     def _name_slopes(self) -> None:
         for slope in self.step.slopes:
@@ -145,6 +149,9 @@ class Naming:
             for symbol, node in steps.items():
                 if symbol and node.op is not None:
                     self.names.setdefault(node, symbol)
+        for before, after in step.again.items():
+            if before in self.names:
+                self.names.setdefault(after, primed(self.names[before]))
         self.names.setdefault(step.after, primed("L"))
 
     def pieces_of(self, root: Node) -> list[Node]:
@@ -191,14 +198,6 @@ def _last_of_each_module(forward: Iterable[Node], leaf_modules: set[str]) -> set
         if inside and (after is None or after.place.scope != scope or node not in after.args):
             last.add(node)
     return last
-
-
-def _distinct(expansions: Iterable[Mapping[str, Node]]) -> list[Mapping[str, Node]]:
-    """Expansions that do not share their first steps."""
-    found: dict[Node, Mapping[str, Node]] = {}
-    for steps in expansions:
-        found.setdefault(next(iter(steps.values())), steps)
-    return list(found.values())
 
 
 def _word(name: str) -> str:

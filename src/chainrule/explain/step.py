@@ -5,7 +5,7 @@ What each node means (a value of the forward pass, the derivative by it, the con
 path, a parameter after the update) is noted as the trace makes it.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Container, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
@@ -73,7 +73,8 @@ class Step:
 
     `forward` are the calls that lead to the loss, in order; `slopes` the derivatives in the order
     of backpropagation; `expansions` the steps of fused ops, by the fused node; `sample_axes` the
-    axes that grow with the batch; `asides` the textbook's form of each parameter's update.
+    axes that grow with the batch; `asides` the textbook's form of each parameter's update; `again`
+    the calls of the forward pass after the update, by those before it.
     """
 
     graph: Graph
@@ -95,6 +96,7 @@ class Step:
     predicted: Node
     expansions: dict[Node, dict[str, Node]] = field(default_factory=dict)
     asides: dict[str, dict[str, Node]] = field(default_factory=dict)
+    again: dict[Node, Node] = field(default_factory=dict)
     sample_axes: dict[Node, tuple[int, ...]] = field(default_factory=dict)
 
     def owner(self) -> dict[Node, str]:
@@ -153,7 +155,7 @@ def _trace(task: Task, x: np.ndarray, y: np.ndarray) -> tuple[Graph, dict[str, A
                 "explain: the loss does not depend on the model's inputs and parameters through "
                 "chainrule's ops. Compute the output and the loss with ops alone."
             )
-        order = Graph((), (loss.node,)).nodes
+        order = leading_to(loss.node)
         trained = {path: parameters[path] for path in task.trained}
         slopes = pull_back(loss, order, [leaf.node for leaf in trained.values()])
         by_node = {slope.of: slope.total for slope in slopes}
@@ -176,7 +178,9 @@ def _trace(task: Task, x: np.ndarray, y: np.ndarray) -> tuple[Graph, dict[str, A
         predicted: Any = 0.0
         for path, leaf in trained.items():
             predicted = predicted + ops.sum(gradients[path] * (moved[path] - leaf))
-        found.update(_noted(notes, order, slopes, loss.level))
+        stop = {value.node for value in moved.values()}
+        again = [node for node in leading_to(after.node, stop) if node not in stop]
+        found.update(_noted(notes, order, slopes, again, loss.level))
         single = {"x": x, "y": y, "count": step, "lr": lr, "output": output, "loss": loss}
         single |= {"after": after, "predicted": predicted}
         by_path = {"leaves": parameters, "gradients": gradients, "moved": moved}
@@ -190,12 +194,17 @@ def _trace(task: Task, x: np.ndarray, y: np.ndarray) -> tuple[Graph, dict[str, A
 
 
 def _noted(
-    notes: _Notes, order: Sequence[Node], slopes: Sequence[Cotangent], level: int
+    notes: _Notes,
+    order: Sequence[Node],
+    slopes: Sequence[Cotangent],
+    again: Sequence[Node],
+    level: int,
 ) -> dict[str, Any]:
     """Note the forward values, the slopes with their paths, and the steps of fused ops."""
     calls = [node for node in order if node.op is not None and not node.op.several]
     places = {node: notes.note(Traced(node, level)) for node in calls}
     places |= {node: notes.note(Traced(node, level)) for node in order if node.op is None}
+    later = {node: notes.note(Traced(node, level)) for node in again}
     written = []
     expansions = {node: places[node] for node in calls if node.op in EXPANSIONS}
     for slope in slopes:
@@ -207,6 +216,7 @@ def _noted(
                 expansions[node] = term
             paths.append((places.get(path.user), term))
         written.append((places[slope.of], notes.note(slope.total), paths))
+    expansions |= {node: later[node] for node in again if node.op in EXPANSIONS}
     steps = {}
     for node, place in expansions.items():
         values = [arg.value if arg.is_constant else Traced(arg, level) for arg in node.args]
@@ -216,7 +226,32 @@ def _noted(
         "forward": [places[node] for node in calls],
         "slopes": written,
         "expansions": steps,
+        "again": {places[a]: later[b] for a, b in _paired(calls, again)},
     }
+
+
+def leading_to(node: Node, stop: Container[Node] = ()) -> list[Node]:
+    """A node and all that it depends on, arguments first, not looking behind those in `stop`."""
+    order: dict[Node, None] = {}
+    stack = [(node, False)]
+    while stack:
+        top, ready = stack.pop()
+        if top in order:
+            continue
+        if ready:
+            order[top] = None
+            continue
+        stack.append((top, True))
+        stack += [(arg, False) for arg in reversed(top.args) if top not in stop]
+    return list(order)
+
+
+def _paired(calls: Sequence[Node], again: Sequence[Node]) -> list[tuple[Node, Node]]:
+    """The calls of the forward pass with those of the pass after the update."""
+    later = [node for node in again if node.op is not None and not node.op.several]
+    if [node.op for node in calls] != [node.op for node in later]:
+        return []
+    return list(zip(calls, later, strict=True))
 
 
 def evaluate(graph: Graph, inputs: Sequence[Any]) -> dict[Node, Any]:
@@ -288,6 +323,7 @@ def _assemble(graph: Graph, found: dict[str, Any], values: dict[Node, Any], axes
         slopes=slopes,
         expansions={at[place]: nodes(steps) for place, steps in found["expansions"].items()},
         sample_axes=axes,
+        again={at[a]: at[b] for a, b in found["again"].items() if at[a] is not at[b]},
         **{name: at[found[name]] for name in names},
         **{name: nodes(found[name]) for name in groups},
     )
