@@ -10,7 +10,7 @@ A group is elementwise ops over one index space, perhaps around one thing that t
 """
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -57,13 +57,14 @@ class Fusion:
         self.home: dict[Node, Group] = {}
         self.inlined: set[Node] = set()
         self._feeds: dict[Group, set[Group]] = {}
-        needed = set(places.outputs)
+        needed = dict.fromkeys(places.outputs)
         for node in places.computed:
             if self._is_cheap(node) and node not in needed:
                 self.inlined.add(node)
             else:
                 self._place(node)
         self._mark_stored(needed)
+        self._needs = {group: self._find_needs(group) for group in self.groups}
 
     def _is_cheap(self, node: Node) -> bool:
         """Whether it costs less to compute a node again than to store it: a mask of a comparison.
@@ -249,7 +250,7 @@ class Fusion:
         group.kind, group.dims = "rows", dims
         return True
 
-    def _mark_stored(self, needed: set[Node]) -> None:
+    def _mark_stored(self, needed: Iterable[Node]) -> None:
         for node in needed:
             if node in self.home and node not in self.home[node].stored:
                 self.home[node].stored.append(node)
@@ -262,6 +263,9 @@ class Fusion:
 
     def needs(self, group: Group) -> list[Node]:
         """The buffers that a group reads and does not make."""
+        return self._needs[group]
+
+    def _find_needs(self, group: Group) -> list[Node]:
         found: dict[Node, None] = {}
         for node in group.roles:
             found.update(dict.fromkeys(self._roots(node)))

@@ -103,7 +103,8 @@ class Product:
                     before = Value(self.dtype, code.ir.load(total, typ=zero.ir.type))
                     code.ir.store(lanes.add(lanes.multiply(spreaded, y), before).ir, total)
 
-        unrolled(code, self.k, 2, step)
+        with code.loop(0, self.k) as k:
+            step(k)
         values = [
             [Value(self.dtype, code.ir.load(total, typ=zero.ir.type)) for total in row]
             for row in totals
@@ -239,20 +240,6 @@ def spread(code: Code, size: int, part: int, make: Callable[[Any, int], None]) -
             make(start, part)
     if rest:
         make(whole * part, rest)
-
-
-def unrolled(code: Code, count: int, times: int, step: Callable[[Any], None]) -> None:
-    """step(0), step(1), ...: several in one turn of the loop."""
-    whole = count - count % times
-    if whole > times:
-        with code.loop(0, whole, times) as k:
-            for u in range(times):
-                step(code.plus(k, u))
-    else:
-        for u in range(whole):
-            step(u)
-    for u in range(whole, count):
-        step(u)
 
 
 def add_up(code: Code, vectors: list[ir.Value], lanes: int) -> ir.Value:

@@ -57,6 +57,7 @@ class Schedule:
         self.donated = {out: place for out, place in donated.items() if self._in_place(out, place)}
         self.when: dict[Group, int] = {}
         self._aligned: dict[tuple[Group, Group], bool] = {}
+        self._before: dict[Group, set[Group]] = {}
         for group in self._in_order():
             self.when[group] = self._earliest(group)
         self.phases = self._phases()
@@ -74,15 +75,19 @@ class Schedule:
             for arg in node.args:
                 if self.places.refs[arg].root is not place:
                     continue
-                view = self.places.on(arg, node.aval.shape, group.dims)
-                if node is group.product or view != View.whole(group.dims):
+                if node is group.product or isinstance(node.op.emit, (Fold, Gather)):
                     return False
-                if isinstance(node.op.emit, (Fold, Gather)):
+                if self.places.on(arg, node.aval.shape, group.dims) != View.whole(group.dims):
                     return False
         return True
 
     def before(self, group: Group) -> set[Group]:
         """The groups that must be done first: what it reads, and who reads what it writes over."""
+        if group not in self._before:
+            self._before[group] = self._find_before(group)
+        return self._before[group]
+
+    def _find_before(self, group: Group) -> set[Group]:
         found = {self.fusion.home[root] for root in self.fusion.needs(group) if root in self.fusion.home}
         written = {self.donated[node] for node in group.stored if node in self.donated}
         if written:
@@ -121,6 +126,7 @@ class Schedule:
         own = [node for node in group.stored if node in self.donated]
         for node in own or list(self.donated)[:1]:
             del self.donated[node]
+        self._before.clear()
 
     def _earliest(self, group: Group) -> int:
         when = 0
@@ -154,12 +160,13 @@ class Schedule:
         """Whether a read of an argument stays in the row of the place that it is read for."""
         if node is group.product:
             view, axis = self.places.refs[arg].view, 1
-            if arg is not node.args[0]:
+            if arg is node.args[1]:
                 return False
         elif isinstance(node.op.emit, Gather):
-            if arg is node.args[0] or arg.aval.shape[:1] != (rows,):
+            if node.args.count(arg) > 1 or arg is node.args[0]:
                 return False
-            view, axis = self.places.refs[arg].view, 0
+            chosen = self.places.selection(node, group.dims)
+            view, axis = chosen.ids[node.args.index(arg) - 1], 0
         elif isinstance(node.op.emit, Fold) and group.kind != "rows":
             return False
         else:
