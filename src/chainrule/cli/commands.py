@@ -211,7 +211,8 @@ def certify(options: Namespace, console: Console, environment: Environment) -> i
     run = cr.load_run(options.folder, which=options.which)
     _, data = run.reopen(cache=environment.cache, progress=console.download)
     x, y = data.batch(cr.arange(min(options.samples, len(data))))
-    result = cr.certify(run.model, x, y, loss=run.loss, entries=options.entries)
+    # As the model is used: in training its dropout draws, and its norms look at the batch.
+    result = cr.certify(run.model.eval(), x, y, loss=run.loss, entries=options.entries)
     console.answer(result.to_dict(), str(result))
     return 0 if result.agrees else 1
 

@@ -27,7 +27,7 @@ import numpy as np
 
 from chainrule import rng
 from chainrule.aval import DEFAULT_FLOAT
-from chainrule.errors import ShapeError, unknown
+from chainrule.errors import OptionError, ShapeError, suggestion, unknown
 from chainrule.settings import FINITE, NOT_NEGATIVE, POSITIVE, Spec, make, number, parse_spec
 
 Fan = Literal["fan_in", "fan_out", "fan_average"]
@@ -355,7 +355,7 @@ def by_name(name: str) -> Initializer:
         factor = make("initialiser", _numeric(spec), _only_gain)
         return Scaled(factor**2, known.fan, known.distribution)
     if plain not in _MADE:
-        raise unknown("initialiser", name, names())
+        raise OptionError(f"unknown initialiser {name!r}. {suggestion(plain, names())}")
     return make("initialiser", _numeric(spec) if plain == "orthogonal" else spec, _MADE[plain])
 
 
