@@ -63,7 +63,7 @@ class Body:
             return self.given[node](index, part)
         emit = node.op.emit
         if isinstance(emit, Gather):
-            return self._gathered(node, index, part)
+            return gathered(self, node, index, part)
         if isinstance(emit, Fold):
             return self._folded_ahead(node, index, part)
         args = [self.argument(arg, node, index, part, memo) for arg in node.args]
@@ -97,9 +97,6 @@ class Body:
         for i, step in zip(index, view.strides, strict=True):
             place = self.code.plus(place, self.code.times(i, step))
         return place
-
-    def _gathered(self, node: Node, index: Sequence, part: Part) -> Value:
-        return gathered(self, node, index, part)
 
     def _folded_ahead(self, node: Node, index: Sequence, part: Part) -> Value:
         """A fold of the middle axis of three, at a place of the two others."""
@@ -186,13 +183,16 @@ class Demanding(Lanes):
         self._body = body
         self._part = part
 
+    def refuse(self, wrong: Value) -> None:
+        """A fault where something is wrong."""
+        note_fault(self._body, wrong, self._part)
+
     def demand(self, x: Value, low: int, high: int) -> Value:
         """x, and a fault where it is not from `low` to below `high`."""
         x = self.concrete(x)
         wide = self.cast(x, np.dtype(np.int64))
         lowest, highest = self.number(low), self.number(high)
-        wrong = self.logical_or(self.less(wide, lowest), self.greater_equal(wide, highest))
-        note_fault(self._body, wrong, self._part)
+        self.refuse(self.logical_or(self.less(wide, lowest), self.greater_equal(wide, highest)))
         return x
 
 
@@ -214,38 +214,32 @@ def gathered(body: Body, node: Node, index: Sequence, part: Part) -> Value:
     Ids below zero count from the end; one outside its axis is a fault, and reads element 0.
     """
     code = body.code
-    if part.width > 1 and _last_axis_is_chosen(node):
-        lanes = [gathered(body, node, _moved(code, index, lane), SCALAR) for lane in range(part.count)]
+    chosen = body.places.selection(node, body.group.dims)
+    if part.width > 1 and any(view.strides[-1] for view in chosen.ids):
+        lanes = [
+            gathered(body, node, [*index[:-1], code.plus(index[-1], lane)], SCALAR)
+            for lane in range(part.count)
+        ]
         vector = ir.Constant(code.lanes(part.width).type_of(node.aval.dtype), None)
         for lane, one in enumerate(lanes):
             vector = code.ir.insert_element(vector, one.ir, ir.IntType(32)(lane))
         return Value(node.aval.dtype, vector)
-    x, ids = node.args[0], node.args[1]
-    root, view = body.places.refs[x]
-    dims, shape = body.group.dims, node.aval.shape
-    full = list(index)
-    for axis, size in enumerate(shape):
-        if size == 1:
-            full.insert(axis, 0)
-    count = ids.aval.ndim
-    ids_root, ids_view = body.places.refs[ids]
-    chosen = body.code.load(
-        body.addresses(ids_root), ids.aval.dtype, body.place(ids_view, full[:count]), 0, SCALAR
-    )
-    row = _inside(body, code.lanes(1), chosen, x.aval.shape[0])
-    place = body.place(view, [row, *full[count:]])
-    del dims
-    return code.load(body.addresses(root), node.aval.dtype, place, view.strides[-1] if count < len(full) else 0, part)
+    place = body.place(chosen.view, index)
+    rows = zip(node.args[1:], chosen.ids, chosen.steps, chosen.sizes, strict=True)
+    for arg, view, step, size in rows:
+        row = _inside(body, code.lanes(1), _id_at(body, arg, view, index), size)
+        place = code.plus(place, code.times(row, step))
+    stride = chosen.view.strides[-1] if chosen.view.strides else 0
+    root = body.places.refs[node.args[0]].root
+    loaded = code.load(body.addresses(root), node.aval.dtype, place, stride, part)
+    return code.lanes(part.width).splat(loaded)
 
 
-def _last_axis_is_chosen(node: Node) -> bool:
-    return node.args[1].aval.ndim == node.aval.ndim or all(
-        size == 1 for size in node.aval.shape[node.args[1].aval.ndim :]
-    )
-
-
-def _moved(code: Code, index: Sequence, lane: int) -> list:
-    return [*index[:-1], code.plus(index[-1], lane)]
+def _id_at(body: Body, arg: Node, view: View, index: Sequence) -> Value:
+    root = body.places.refs[arg].root
+    if is_number(root):
+        return number(body.code.lanes(1), root.value, root.aval.weak)
+    return body.code.load(body.addresses(root), arg.aval.dtype, body.place(view, index), 0, SCALAR)
 
 
 def _inside(body: Body, lanes: Lanes, chosen: Value, size: int) -> ir.Value:

@@ -57,8 +57,9 @@ def _along(code: Code, body: Body, index: tuple, start: Any, stop: Any) -> None:
 def _store_at(code: Code, body: Body, index: tuple, part: Part) -> None:
     memo: dict = {}
     place = body.place(View.whole(body.group.dims), index)
-    for node in body.group.stored:
-        value = body.value(node, index, part, memo)
+    # All are computed before any is stored, for some may be stored where others are read.
+    values = [body.value(node, index, part, memo) for node in body.group.stored]
+    for node, value in zip(body.group.stored, values, strict=True):
         code.store(value, body.addresses(node), place, part)
 
 

@@ -124,6 +124,19 @@ def moves(node: Node) -> bool:
     return isinstance(emit, Move) or (isinstance(emit, Gather) and len(node.args) == 1)
 
 
+class Selection(NamedTuple):
+    """How a gather reads: along the dims of its group, what the view shows is where every id is 0.
+
+    For each array of ids: how it runs along the dims, how many elements further the next id is, and
+    how many ids there are.
+    """
+
+    view: View
+    ids: tuple[View, ...]
+    steps: tuple[int, ...]
+    sizes: tuple[int, ...]
+
+
 class Places:
     """Where the value of each node lies: a node of its own buffer, and the part of it."""
 
@@ -178,6 +191,32 @@ class Places:
     def on(self, node: Node, shape: tuple[int, ...], dims: tuple[int, ...]) -> View | None:
         """How a value, spread over a shape, runs along `dims`; None where it takes a copy."""
         return self.refs[node].view.apply(lambda a: np.broadcast_to(a, shape).reshape(dims))
+
+
+    def selection(self, node: Node, dims: tuple[int, ...]) -> Selection:
+        """How a gather reads the buffers of its arguments."""
+        x, *ids = node.args
+        shape = node.aval.shape
+        axes, first = node.op.emit.chosen(**node.params)
+        count = len(np.broadcast_shapes(*(arg.aval.shape for arg in ids)))
+        last = len(shape) - first - count
+
+        def spread(array: np.ndarray) -> np.ndarray:
+            array = node.op.emit.view(array, node.params)
+            array = array.reshape(array.shape[:first] + (1,) * count + array.shape[first:])
+            return np.broadcast_to(array, shape).reshape(dims)
+
+        def along(array: np.ndarray) -> np.ndarray:
+            array = array.reshape(array.shape + (1,) * last)
+            return np.broadcast_to(array, shape).reshape(dims)
+
+        source = self.refs[x].view
+        return Selection(
+            source.apply(spread),
+            tuple(self.refs[arg].view.apply(along) for arg in ids),
+            tuple(source.strides[axis] for axis in axes),
+            tuple(x.aval.shape[axis] for axis in axes),
+        )
 
 
 def is_number(node: Node) -> bool:

@@ -349,6 +349,12 @@ def _clip(x: Any, low: Any, high: Any) -> Any:
     return np.minimum(np.maximum(x, low), high)
 
 
+def _emit_clip(b: Any, x: Any, low: Any, high: Any) -> Any:
+    b.refuse(b.greater(low, high))
+    x, low, high = b.promote(x, low, high)
+    return b.minimum(b.maximum(x, low), high)
+
+
 clip = defop(
     "clip",
     np=_clip,
@@ -361,7 +367,7 @@ clip = defop(
     latex=r"\operatorname{{clip}}({0}, {1}, {2})",
     domain=((-3.0, 3.0), (-1.5, -0.5), (0.5, 1.5)),
     errors=((sample((3,), 2.0, 1.0), OptionError, r"lower bound 2.0 is above .* 1.0"),),
-    emit=lambda b, x, low, high: b.minimum(b.maximum(x, low), high),
+    emit=_emit_clip,
     doc="""x held between a lower and an upper bound; the derivative at a bound is 1, as in PyTorch.
 
 Shape: the three broadcast.

@@ -105,6 +105,24 @@ def key_of(pattern: Pattern, arrays: tuple) -> tuple:
     return tuple(key)
 
 
+def _pinned(x: np.ndarray, pattern: Pattern) -> np.ndarray:
+    """The view that a pattern takes where every id is 0."""
+    return x[(*key_of(pattern, (0,) * pattern.count(ARRAY)), ...)]
+
+
+def _chosen(pattern: Pattern) -> tuple[tuple[int, ...], int]:
+    """The axes that index arrays choose from, and where the arrays' own axes stand in the result.
+
+    As NumPy has it, an int beside arrays counts as one of them. They stand where the first of them
+    does; or at the front, if a slice or a new axis parts them.
+    """
+    old = [entry for entry in pattern if entry != NEW]
+    axes = tuple(axis for axis, entry in enumerate(old) if entry == ARRAY)
+    gone = [at for at, entry in enumerate(pattern) if entry == ARRAY or isinstance(entry, int)]
+    together = gone[-1] - gone[0] + 1 == len(gone)
+    return axes, gone[0] if together else 0
+
+
 def _explain_bounds(shape: tuple[int, ...], pattern: Pattern, arrays: tuple) -> None:
     """Raise for the first index that lies outside its axis."""
     rest = iter(arrays)
@@ -157,7 +175,7 @@ index_op = defop(
     latex=r"{0}_{{[\,]}}",
     samples=tuple(sample(shape, *ids, pattern=tuple(p)) for shape, p, ids in _SAMPLES),
     errors=((sample((3, 4), pattern=(3, (None,) * 3)), ShapeError, "index 3 is outside axis 0"),),
-    emit=Gather(lambda x, pattern: x[(*key_of(pattern, ()), ...)]),
+    emit=Gather(_pinned, _chosen),
     doc="""Parts of an array, chosen by a static pattern and index arrays.
 
 >>> index_op(np.array([5.0, 6.0, 7.0]), np.array([2, 0]), pattern=("array",))

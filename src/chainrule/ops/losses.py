@@ -275,6 +275,12 @@ def _binary_cross_entropy(x: Any, t: Any) -> Any:
     return np.maximum(x, 0) - x * t + np.log1p(np.exp(-np.abs(x)))
 
 
+def _emit_binary_cross_entropy(b: Any, x: Any, t: Any) -> Any:
+    x, t = map(b.floating, b.promote(x, t))
+    tail = b.log1p(b.exp(b.negative(b.absolute(x))))
+    return b.add(b.subtract(b.relu(x), b.multiply(x, t)), tail)
+
+
 binary_cross_entropy_logits = binary(
     "binary_cross_entropy_logits",
     _binary_cross_entropy,
@@ -288,5 +294,5 @@ array([0.69314718, 0.        ])""",
     domain=(REAL, (0.0, 1.0)),
     partials=(lambda out, x, t: sigmoid(x) - t, lambda out, x, t: -like(out, x)),
     latex=r"\ln(1 + e^{{{0}}}) - {0} \cdot {1}",
-    emit=lambda b, x, t: b.subtract(b.softplus(x), b.multiply(x, t)),
+    emit=_emit_binary_cross_entropy,
 )

@@ -108,10 +108,13 @@ class Contract:
 class Gather:
     """Places of the first argument, chosen by a pattern and arrays of ids.
 
-    `rule(array, **params)` is the view that the pattern takes where there are no ids.
+    `rule(array, **params)` is the view that the pattern takes where every id is 0.
+    `chosen(**params)` gives the axes of the array that the ids choose from, one for each array of
+    ids, and the axis of the result at which the ids' own axes begin.
     """
 
     rule: Callable[..., np.ndarray]
+    chosen: Callable[..., tuple[tuple[int, ...], int]]
 
     def view(self, array: np.ndarray, params: dict) -> np.ndarray:
         return self.rule(array, **params)
