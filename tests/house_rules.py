@@ -21,7 +21,7 @@ FLOORS = (
     ("compile",),
     ("nn", "optim", "data"),
     ("models", "train", "io", "distributed"),
-    ("explain", "doctor", "vis", "adapters"),
+    ("explain", "doctor", "vis", "adapters", "tune"),
     ("cli", "web"),
     ("__main__",),
 )

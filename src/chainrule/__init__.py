@@ -22,7 +22,7 @@ from chainrule.ops import *  # noqa: F403 - every op stands at the top of the pa
 from chainrule.tensor import Tensor, tensor
 
 if TYPE_CHECKING:
-    from chainrule import data, doctor, errors, graph, models, nn, optim, random, train, tree
+    from chainrule import data, doctor, errors, graph, models, nn, optim, random, train, tree, tune
     from chainrule.doctor import certify
     from chainrule.explain import explain
     from chainrule.grad import (
@@ -46,12 +46,13 @@ if TYPE_CHECKING:
     )
     from chainrule.graph import cond, interpret, optimize, scan, trace, while_loop
     from chainrule.train import Run, fit, load_run, resume
+    from chainrule.tune import sweep
 
 __version__ = "0.1.0"
 
 _MODULES = (
     *("data", "doctor", "errors", "explain", "graph", "models", "nn", "optim", "random", "train"),
-    "tree",
+    *("tree", "tune"),
 )
 _LATE = MappingProxyType(
     {
@@ -62,6 +63,7 @@ _LATE = MappingProxyType(
         **dict.fromkeys(("numeric_gradient", "numeric_jvp", "step_curve"), "grad"),
         **dict.fromkeys(("Run", "fit", "load_run", "resume"), "train"),
         "certify": "doctor",
+        "sweep": "tune",
     }
 )
 """Names that stand at the top of the package and are loaded when first used, with their home."""
