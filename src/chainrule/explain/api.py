@@ -1,13 +1,14 @@
 """explain: one training step of a model as checked arithmetic."""
 
 from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any
 
 import numpy as np
 
-from chainrule import optim
+from chainrule import optim, rng
 from chainrule.aval import as_operand
 from chainrule.data import one_hot
 from chainrule.errors import DataError, DtypeError, GradientError, OptionError, ShapeError, unknown
@@ -17,8 +18,10 @@ from chainrule.explain.document import Report
 from chainrule.explain.report import LEVELS
 from chainrule.explain.step import Task
 from chainrule.explain.words import CATALOGUES
-from chainrule.nn import Module, losses
-from chainrule.optim import Optimizer
+from chainrule.nn import Module, keyed, losses
+from chainrule.nn.regularization import random_layers
+from chainrule.optim import Optimizer, clip_by_norm, clip_by_value
+from chainrule.train.settings import Settings
 
 
 @dataclass(frozen=True)
@@ -31,7 +34,9 @@ class Options:
         step: the number of the step, from 1.
         memory: the optimizer's state before the step, by path and name; zeros if left out.
         lr: the learning rate, where it is not the optimizer's own.
-        clip_norm: the largest norm of the gradient, as in `fit`.
+        seed: draws the key of random layers such as dropout.
+        settings: clip_norm, clip_value, penalties and limit, as in `fit`.
+        keyed: gives the random layers their key in place of `seed`.
         origin: where the inputs come from.
         weight: one weight to follow, such as "0.weight[3,200]".
 
@@ -44,7 +49,9 @@ class Options:
     step: int = 1
     memory: Mapping[str, Mapping[str, Any]] = field(default_factory=lambda: MappingProxyType({}))
     lr: float | None = None
-    clip_norm: float | None = None
+    seed: int = 0
+    settings: Settings = field(default_factory=Settings)
+    keyed: Callable[[], AbstractContextManager] | None = None
     origin: Origin = field(default_factory=Origin)
     weight: str | None = None
 
@@ -133,7 +140,9 @@ def prepare(
         )
     inputs, targets = _batch(model, x, y)
     kind = optim.by_name(optimizer) if isinstance(optimizer, str) else optimizer
-    function, targets = _loss(model, inputs, targets, loss)
+    key = _keyed(model, chosen)
+    with key():
+        function, targets = _loss(model, inputs, targets, loss)
     task = Task(
         model,
         inputs,
@@ -143,9 +152,34 @@ def prepare(
         _memory(model, kind, chosen.memory),
         chosen.step,
         kind.lr if chosen.lr is None else chosen.lr,
-        chosen.clip_norm,
+        key,
+        chosen.settings.penalties,
+        _holder(chosen.settings),
+        chosen.settings.limit,
     )
     return task, chosen.origin
+
+
+def _holder(settings: Settings) -> Callable[[Any], Any] | None:
+    """What keeps gradients within the bounds of the settings, if there are any."""
+    value, norm = settings.clip_value, settings.clip_norm
+    if value is None and norm is None:
+        return None
+
+    def hold(gradients: Any) -> Any:
+        held = gradients if value is None else clip_by_value(gradients, value)
+        return held if norm is None else clip_by_norm(held, norm)
+
+    return hold
+
+
+def _keyed(model: Module, chosen: Options) -> Callable[[], AbstractContextManager]:
+    """What gives the model's random layers the key of this step."""
+    if chosen.keyed is not None:
+        return chosen.keyed
+    if not random_layers(model):
+        return nullcontext
+    return lambda: keyed(model, rng.fold_in(rng.key(chosen.seed), chosen.step))
 
 
 def _batch(model: Module, x: Any, y: Any) -> tuple[np.ndarray, np.ndarray]:
@@ -191,16 +225,17 @@ def _memory(
 ) -> dict[str, dict[str, np.ndarray]]:
     """The optimizer's state before the step: what is given, and else its own beginning."""
     paths = {path: p for path, p in model.named_parameters() if p.requires_grad}
+    parts = optimizer.assign({path: parameter.shape for path, parameter in paths.items()})
     for path in given:
         if path not in paths:
             raise unknown("parameter", path, paths)
     memory = {}
     for path, parameter in paths.items():
-        begun = optimizer.init(parameter.data)
+        begun = parts[path].init(parameter.data)
         own = given.get(path, begun)
         if set(own) != set(begun):
             raise OptionError(
-                f"explain: the memory of {path} holds {sorted(own)}; {type(optimizer).__name__} "
+                f"explain: the memory of {path} holds {sorted(own)}; {type(parts[path]).__name__} "
                 f"keeps {sorted(begun)}."
             )
         memory[path] = {name: np.asarray(own[name]) for name in begun}

@@ -182,6 +182,11 @@ def _slope_statements(builder: Builder, slope: Slope, number: int) -> list[State
 
 def _slope_words(builder: Builder, slope: Slope, user: Node) -> Message:
     """What the chain rule does here: named after the op that used the value, and how it did."""
+    while builder.layout.move(user) is not None and user not in builder.names:
+        after = next((node for node in builder.step.forward if user in node.args), None)
+        if after is None:
+            break
+        slope, user = slope._replace(of=user), after
     position = next((i for i, arg in enumerate(user.args) if arg is slope.of), 0)
     name = getattr(user.op, "name", "any")
     through = builder.names.get(user, "")
@@ -215,7 +220,7 @@ def update_sections(builder: Builder) -> list[Section]:
         for held in step.memory_after[path].values():
             if held in builder.names and held not in builder.keys:
                 found += builder.statements(held, [], **shown)
-        kind = type(task.optimizer).__name__
+        kind = type(task.parts[path]).__name__
         found += builder.statements(
             moved, [Message(f"update.{kind}", {"optimizer": kind})], where=path, **shown
         )

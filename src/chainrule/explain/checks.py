@@ -18,8 +18,6 @@ from chainrule.explain.step import Step, Task, apply, leading_to
 from chainrule.explain.worked import in_double
 from chainrule.grad import value_and_grad
 from chainrule.graph import Node
-from chainrule.nn import functional_call
-from chainrule.optim import clip_by_norm
 
 STEP = 6e-6
 """The step of the central differences: the cube root of float64's precision."""
@@ -210,22 +208,20 @@ def _double(option: Any) -> Any:
 
 def against_framework(task: Task, step: Step) -> dict[str, float]:
     """Residuals of the loss, the gradients and the moved parameters against an eager step."""
-    parameters = {path: task.leaves[path] for path in task.trained}
+    parameters = {path: task.leaves[path] for path in task.parts}
     buffers = {path: leaf for path, leaf in task.leaves.items() if path not in parameters}
 
     def loss_of(trained: dict[str, Any]) -> Any:
-        return task.loss(functional_call(task.model, {**buffers, **trained}, task.x), task.y)
+        return task.losses({**buffers, **trained}, task.x, task.y)[1]
 
     loss, gradients = value_and_grad(loss_of)(parameters)
+    moved, _ = task.update(parameters, gradients, task.memory, task.count, task.lr)
     found = {"L": relative(np.asarray(loss), np.asarray(step.values[step.loss]))}
-    used = gradients if task.clip_norm is None else clip_by_norm(gradients, task.clip_norm)
-    for path, value in parameters.items():
-        own = np.asarray(step.values[step.gradients[path]])
-        found[f"gradient {path}"] = relative(np.asarray(gradients[path]), own)
-        moved, _ = task.optimizer.update(
-            value, used[path], dict(task.memory[path]), task.count, task.lr
-        )
-        found[f"update {path}"] = relative(
-            np.asarray(moved), np.asarray(step.values[step.moved[path]])
-        )
+    for path in parameters:
+        for name, group, own in (
+            ("gradient", gradients, step.gradients),
+            ("update", moved, step.moved),
+        ):
+            value = np.asarray(step.values[own[path]])
+            found[f"{name} {path}"] = relative(np.asarray(group[path]), value)
     return found

@@ -14,6 +14,7 @@ import numpy as np
 from chainrule import ops, optim
 from chainrule.ops.losses import cross_entropy_ids, cross_entropy_slope
 from chainrule.ops.table import Box, Op, dtype_of, shape_of
+from chainrule.optim.optimizer import counted, factor
 
 Steps = dict[str, Any]
 """Values by the LaTeX of their symbols, in order; "" stands for what the fused op gives."""
@@ -65,14 +66,11 @@ EXPANSIONS: Mapping[Op, Callable[..., Steps]] = MappingProxyType(
 
 
 def _adam(optimizer: Any, memory: Mapping[str, Any], step: Any, lr: Any) -> Steps:
-    m = memory["m"] / _like(1 - optimizer.beta1**step, memory["m"])
-    v = memory["v"] / _like(1 - optimizer.beta2**step, memory["v"])
-    move = _like(lr, m) * m / (ops.sqrt(v) + optimizer.eps)
+    count = counted(step)
+    m = memory["m"] / factor(1 - optimizer.beta1**count, memory["m"])
+    v = memory["v"] / factor(1 - optimizer.beta2**count, memory["v"])
+    move = factor(lr, m) * m / (ops.sqrt(v) + optimizer.eps)
     return {r"\hat{m}": m, r"\hat{v}": v, "": move}
-
-
-def _like(number: Any, array: Any) -> Any:
-    return ops.cast(number, dtype=dtype_of(array))
 
 
 ASIDES: Mapping[type, Callable[..., Steps]] = MappingProxyType({optim.Adam: _adam})

@@ -120,7 +120,8 @@ def _text_scripts(tree: Scripts) -> str:
         if set(sup) == {"'"}:
             base += sup
         else:
-            base += f"^{sup}" if re.fullmatch(r"[\w.]+", sup) else f"^({sup})"
+            whole = re.fullmatch(r"[\w.]+", sup) or isinstance(tree.sup, Fence)
+            base += f"^{sup}" if whole else f"^({sup})"
     return base
 
 

@@ -193,11 +193,16 @@ def _last_of_each_module(forward: Iterable[Node], leaf_modules: set[str]) -> set
     nodes = list(forward)
     last = set()
     for node, after in zip(nodes, [*nodes[1:], None], strict=True):
-        scope = node.place.scope
-        inside = scope in leaf_modules and (scope or node.place.module)
-        if inside and (after is None or after.place.scope != scope or node not in after.args):
+        inside = node.place.scope in leaf_modules and node.place.module
+        if inside and (after is None or not _together(node, after) or node not in after.args):
             last.add(node)
     return last
+
+
+def _together(node: Node, other: Node) -> bool:
+    """Whether the same module makes both."""
+    a, b = node.place, other.place
+    return (a.scope, a.module) == (b.scope, b.module)
 
 
 def _word(name: str) -> str:

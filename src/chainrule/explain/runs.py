@@ -80,7 +80,8 @@ def explain_run(
         step=at.step + 1,
         memory=memory_of(at),
         lr=at.lr,
-        clip_norm=at.settings.clip_norm,
+        settings=at.settings,
+        keyed=at.stepper.keyed,
         origin=origin,
         **options,
     )

@@ -6,7 +6,9 @@ path, a parameter after the update) is noted as the trace makes it.
 """
 
 from collections.abc import Callable, Container, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -18,7 +20,7 @@ from chainrule.explain.reverse import Cotangent, pull_back
 from chainrule.graph import Graph, Node, share_common_subexpressions
 from chainrule.graph.trace import Traced, trace_closed
 from chainrule.nn import Module, swapped
-from chainrule.optim import Optimizer, clip_by_norm
+from chainrule.optim import Optimizer
 
 
 @dataclass(frozen=True)
@@ -26,7 +28,8 @@ class Task:
     """What is explained: a step of an optimizer on a model, from samples and their targets.
 
     `x` and `y` have a batch axis. `memory` is the optimizer's state by path and name; `count` the
-    number of the step, from 1.
+    number of the step, from 1. `keyed` gives random layers their key; `penalties` are added to the
+    loss, `hold` keeps gradients within bounds, and `limit` parameters.
     """
 
     model: Module
@@ -37,7 +40,10 @@ class Task:
     memory: Mapping[str, Mapping[str, np.ndarray]]
     count: int
     lr: float
-    clip_norm: float | None = None
+    keyed: Callable[[], AbstractContextManager] = nullcontext
+    penalties: Sequence[Callable] = ()
+    hold: Callable[[Any], Any] | None = None
+    limit: Callable[[Any], Any] | None = None
 
     @property
     def leaves(self) -> dict[str, np.ndarray]:
@@ -45,11 +51,44 @@ class Task:
         parameters = {path: leaf.data for path, leaf in self.model.named_parameters()}
         return parameters | {path: leaf.data for path, leaf in self.model.named_buffers()}
 
-    @property
-    def trained(self) -> list[str]:
-        """The paths of the parameters that the optimizer moves."""
+    @cached_property
+    def parts(self) -> dict[str, Optimizer]:
+        """The optimizer of each parameter that is trained, by path."""
         named = self.model.named_parameters()
-        return [path for path, parameter in named if parameter.requires_grad]
+        return self.optimizer.assign({p: leaf.shape for p, leaf in named if leaf.requires_grad})
+
+    def rate(self, path: str, lr: Any) -> Any:
+        """The learning rate of one parameter, from that of the whole step."""
+        share = self.parts[path].lr / self.optimizer.lr
+        return lr if share == 1 else lr * share
+
+    def losses(self, leaves: Mapping[str, Any], x: Any, y: Any) -> tuple[Any, Any]:
+        """The model's output and the loss, with these parameters and buffers."""
+        with swapped(self.model, leaves), self.keyed():
+            output = self.model(x)
+            loss = self.loss(output, y)
+        trained = [leaves[path] for path in self.parts]
+        for penalty in self.penalties:
+            loss = loss + penalty(trained)
+        return output, loss
+
+    def update(
+        self,
+        leaves: Mapping[str, Any],
+        gradients: Mapping[str, Any],
+        memory: Any,
+        step: Any,
+        lr: Any,
+    ) -> tuple[dict[str, Any], dict[str, Any]]:
+        """The parameters and the optimizer's state after the step, by path."""
+        used = gradients if self.hold is None else self.hold(dict(gradients))
+        moved, kept = {}, {}
+        for path, part in self.parts.items():
+            state = {name: memory[path][name] for name in memory[path]}
+            rate = self.rate(path, lr)
+            value, kept[path] = part.update(leaves[path], used[path], state, step, rate)
+            moved[path] = value if self.limit is None else self.limit(value)
+        return moved, kept
 
 
 class PathNode(NamedTuple):
@@ -147,34 +186,27 @@ def _trace(task: Task, x: np.ndarray, y: np.ndarray) -> tuple[Graph, dict[str, A
     found: dict[str, Any] = {}
 
     def training_step(parameters: Any, memory: Any, x: Any, y: Any, step: Any, lr: Any) -> list:
-        with swapped(task.model, parameters):
-            output = task.model(x)
-            loss = task.loss(output, y)
+        output, loss = task.losses(parameters, x, y)
         if not isinstance(loss, Traced) or not isinstance(output, Traced):
             raise TraceError(
                 "explain: the loss does not depend on the model's inputs and parameters through "
                 "chainrule's ops. Compute the output and the loss with ops alone."
             )
         order = leading_to(loss.node)
-        trained = {path: parameters[path] for path in task.trained}
+        trained = {path: parameters[path] for path in task.parts}
         slopes = pull_back(loss, order, [leaf.node for leaf in trained.values()])
         by_node = {slope.of: slope.total for slope in slopes}
         gradients = {
             path: by_node.get(leaf.node, np.zeros(leaf.shape, leaf.dtype))
             for path, leaf in trained.items()
         }
-        used = gradients if task.clip_norm is None else clip_by_norm(gradients, task.clip_norm)
-        moved, kept = {}, {}
-        for path, leaf in trained.items():
-            state = {name: memory[path][name] for name in memory[path]}
-            moved[path], kept[path] = task.optimizer.update(leaf, used[path], state, step, lr)
-        written = ASIDES.get(type(task.optimizer))
-        asides = {
-            path: {} if written is None else written(task.optimizer, state, step, lr)
-            for path, state in kept.items()
-        }
-        with swapped(task.model, {**parameters, **moved}):
-            after = task.loss(task.model(x), y)
+        moved, kept = task.update(parameters, gradients, memory, step, lr)
+        asides = {}
+        for path, state in kept.items():
+            part = task.parts[path]
+            written = ASIDES.get(type(part), lambda *_: {})
+            asides[path] = written(part, state, step, task.rate(path, lr))
+        _, after = task.losses({**parameters, **moved}, x, y)
         predicted: Any = 0.0
         for path, leaf in trained.items():
             predicted = predicted + ops.sum(gradients[path] * (moved[path] - leaf))

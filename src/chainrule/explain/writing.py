@@ -18,6 +18,7 @@ from chainrule.grad.latex_form import ATOM, NEGATIVE, POWER, Formula, form_of, p
 from chainrule.graph import Node
 from chainrule.ops.arithmetic import multiply
 from chainrule.ops.linalg import linear, matmul_op
+from chainrule.ops.shape import broadcast_to
 from chainrule.ops.table import Op
 
 TRANSPOSED: Mapping[Op, tuple[str, tuple[bool, ...]]] = MappingProxyType(
@@ -30,6 +31,9 @@ TRANSPOSED: Mapping[Op, tuple[str, tuple[bool, ...]]] = MappingProxyType(
 
 _ARRAYS: Mapping[Op, str] = MappingProxyType({multiply: r"{0} \odot {1}"})
 """How ops on single numbers are written between arrays, where another sign is usual."""
+
+_UNSEEN: Mapping[Op, str] = MappingProxyType({broadcast_to: "{0}"})
+"""Ops that a formula leaves out, because everyone repeats numbers without saying so."""
 
 
 class Writer:
@@ -99,6 +103,8 @@ class Writer:
         template, flips = node.op.latex or rf"\operatorname{{{node.op.name}}}({{all}})", None
         if flip and node.op in TRANSPOSED:
             template, flips = TRANSPOSED[node.op]
+        elif node.op in _UNSEEN:
+            template = _UNSEEN[node.op]
         elif node.op in _ARRAYS and sum(arg.aval.size > 1 for arg in node.args) > 1:
             template = _ARRAYS[node.op]
         flips = flips or tuple(

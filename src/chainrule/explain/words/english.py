@@ -36,8 +36,8 @@ ENGLISH: Mapping[str, str] = MappingProxyType(
         "model.count": "The number of this step.",
         # Forward
         "forward.any": "The op `{op}`.",
-        "forward.linear": "Each of the {units} units adds up its inputs, each times a weight, and "
-        "its bias.",
+        "forward.linear": "Every unit (there are {units}) adds up its inputs, each times a weight, "
+        "and its bias.",
         "forward.matmul": "Rows times columns.",
         "forward.add": "Added up entry by entry.",
         "forward.multiply": "Multiplied entry by entry.",
