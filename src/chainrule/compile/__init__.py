@@ -11,6 +11,7 @@ writes the loop over steps and phases; `engine` has LLVM make machine code; `pro
 
 from chainrule.compile.cache import Kept, ObjectCache
 from chainrule.compile.function import CompiledFunction, compile
+from chainrule.compile.memory import aligned
 from chainrule.compile.program import Program
 from chainrule.compile.report import Report
 from chainrule.compile.target import Target, host, named
@@ -22,6 +23,7 @@ __all__ = [
     "Program",
     "Report",
     "Target",
+    "aligned",
     "compile",
     "host",
     "named",

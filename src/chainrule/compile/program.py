@@ -1,8 +1,9 @@
 """A compiled graph: its schedule, the memory that it works in, and the machine code."""
 
 import ctypes
+import functools
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -30,7 +31,8 @@ class Program:
 
     `donated` maps numbers of outputs to numbers of inputs in whose memory they are written;
     `moving` names inputs and outputs (by "in" or "out" and number) whose memory holds one value
-    after another, one for each step of `run_steps`.
+    after another, one for each step of `run_steps`. Ids among them that select rows must be there
+    for one step more, for these rows are asked for ahead.
     """
 
     def __init__(
@@ -52,6 +54,7 @@ class Program:
         self.plan = plan_memory(self.schedule, outputs)
         self._number_slots()
         self._moving = [(inputs if kind == "in" else outputs)[number] for kind, number in moving]
+        self.schedule.ask_ahead(self._moving)
         self.segments = segments(self.schedule.phases)
         strides = {self.slots[n]: _bytes(n) for n in self._moving if n in self.slots}
         self.code = build(lambda: self._write(strides), self._key(strides), self.target, cache)
@@ -70,7 +73,10 @@ class Program:
 
     def _key(self, strides: dict[int, int]) -> str:
         """All that the machine code depends on, in words."""
-        divisions = [(k.group.kind, k.group.dims, k.axis, k.grain) for k in self.schedule.kernels]
+        divisions = [
+            (k.group.kind, k.group.dims, k.axis, k.grain, len(k.ahead))
+            for k in self.schedule.kernels
+        ]
         donated = [(self.slots[a], self.slots[b]) for a, b in self.schedule.donated.items()]
         numbers = [(node.aval, repr(node.value)) for node in self.graph.nodes if is_number(node)]
         return repr((self.graph.show(), divisions, donated, sorted(strides.items()), numbers))
@@ -170,17 +176,29 @@ class Program:
         for thread in others:
             thread.join()
 
+    def alone(self, place: int) -> Callable[[], None]:
+        """A segment as a function of nothing, for one step on one thread: quick to call."""
+        function = self._alone[place]
+        args = tuple(
+            ctypes.c_void_p(memory.ctypes.data) for memory in (self.table, self.bases)
+        )
+        return functools.partial(function, *args, ctypes.c_int64(0), ctypes.c_int64(1))
+
+    def results(self, threads: int = 1) -> list[np.ndarray]:
+        """Run one step on what is bound; gives copies of the outputs."""
+        self.run_steps(0, 1, threads)
+        return [
+            self.buffers[root].reshape(node.aval.shape).copy()
+            for root, node in zip(self.places.outputs, self.graph.outputs, strict=True)
+        ]
+
     def run(self, inputs: Sequence[np.ndarray], threads: int = 1) -> list[np.ndarray]:
         """The outputs for contiguous arrays of the inputs' shapes and dtypes."""
         with self.lock:
             for number, value in enumerate(inputs):
                 self.bind_input(number, value)
             self.fault[0] = 0
-            self.run_steps(0, 1, threads)
-            return [
-                self.buffers[root].reshape(node.aval.shape).copy()
-                for root, node in zip(self.places.outputs, self.graph.outputs, strict=True)
-            ]
+            return self.results(threads)
 
     def _call(self, node: Node) -> None:
         args = [] if node.op is PROJECT else [self._value(arg) for arg in node.args]

@@ -66,8 +66,9 @@ class CompiledSteps:
             moving=[("in", count + k) for k in range(2, 6)] + [("out", count), ("out", count + 1)],
             cache=compiler.ObjectCache(run.settings.kernels),
         )
-        self.own = [np.array(value) for value in given]
-        for number, memory in enumerate(self.own):
+        self.own = [compiler.aligned(value.shape, value.dtype) for value in given]
+        for number, (memory, value) in enumerate(zip(self.own, given, strict=True)):
+            memory[...] = value
             self.program.bind_input(number, memory)
         self.program.bind_input(count, np.ascontiguousarray(data.x))
         self.program.bind_input(count + 1, np.ascontiguousarray(data.y))
@@ -105,7 +106,7 @@ class CompiledSteps:
         counts = np.arange(stepper.step + 1, stepper.step + 1 + steps)
         # What is copied in here must live until the call is over: the program knows addresses.
         held = [
-            np.ascontiguousarray(rows, np.int64),
+            np.concatenate([rows, rows[: self.batch]]),  # the last step looks ahead, too
             counts,
             np.array(rates, np.float64),
             self._keys(counts),
