@@ -1,6 +1,7 @@
 """The study: trials in Optuna's storage, which several processes fill."""
 
 import contextlib
+import importlib.util
 import math
 import os
 import socket
@@ -26,6 +27,7 @@ from chainrule.tune.space import Space, grid_points
 
 OWN_METHODS = ("random", "grid")
 _SAMPLERS = MappingProxyType({"tpe": "TPESampler", "cma_es": "CmaEsSampler", "gp": "GPSampler"})
+_NEEDED = MappingProxyType({"cma_es": ("cmaes",), "gp": ("torch", "scipy")})
 METHODS = (*OWN_METHODS, *_SAMPLERS)
 _PRUNERS = MappingProxyType(
     {
@@ -135,9 +137,16 @@ def open_study(plan: Plan, larger_is_better: bool) -> Any:
     """The study of a plan, made where there is none yet.
 
     Raises:
+        MissingExtraError: the method needs a package that is not installed.
         RunError: there is one in which smaller is better, or the other way round.
     """
     optuna = optuna_package()
+    missing = [p for p in _NEEDED.get(plan.method, ()) if importlib.util.find_spec(p) is None]
+    if missing:
+        raise MissingExtraError(
+            f"the method {plan.method!r} needs {missing[0]}, which is not installed. Install it "
+            f"with: pip install {missing[0]}"
+        )
     direction = "maximize" if larger_is_better else "minimize"
     study = optuna.create_study(
         storage=open_storage(plan.storage),
@@ -254,10 +263,7 @@ def _sampler(study: Any, plan: Plan, worker: int) -> Any:
     done = len(study.get_trials(deepcopy=False))
     waiting = len(study.get_trials(deepcopy=False, states=(optuna.trial.TrialState.WAITING,)))
     key = rng.fold_in(rng.fold_in(rng.key(plan.seed), done - waiting), worker)
-    try:
-        return getattr(optuna.samplers, _SAMPLERS[plan.method])(seed=int(rng.bits(key, 1)[0] >> 32))
-    except ImportError as error:
-        raise MissingExtraError(f"the method {plan.method!r} needs more: {error}") from error
+    return getattr(optuna.samplers, _SAMPLERS[plan.method])(seed=int(rng.bits(key, 1)[0] >> 32))
 
 
 class Progress:
