@@ -8,7 +8,7 @@ import ast
 import inspect
 import math
 import operator
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
@@ -126,27 +126,20 @@ def parse_spec(kind: str, text: str) -> Spec:
         call: Any = ast.parse(f"f({rest}", mode="eval").body
         args = tuple(_value(part) for part in call.args)
         options = {part.arg: _value(part.value) for part in call.keywords}
+        whole = isinstance(call.func, ast.Name) and None not in options
     except (SyntaxError, ValueError, AttributeError):
+        whole = False
+    if not whole:
         raise OptionError(
             f"{kind} {text!r} cannot be read; expected a name, or a name with options such as "
             "name(0.1) or name(option=0.1)."
-        ) from None
+        )
     return Spec(plain, args, options)
 
 
 def _value(part: ast.expr) -> Any:
     is_name = isinstance(part, (ast.Name, ast.Call))
     return ast.unparse(part) if is_name else ast.literal_eval(part)
-
-
-def write_spec(name: str, options: Mapping[str, Any]) -> str:
-    """The text that `parse_spec` reads as this name and these options.
-
-    >>> write_spec("leaky_relu", {"slope": 0.2})
-    'leaky_relu(slope=0.2)'
-    """
-    inside = ", ".join(f"{key}={value!r}" for key, value in options.items())
-    return f"{name}({inside})" if inside else name
 
 
 def make(kind: str, spec: Spec, function: Callable) -> Any:
