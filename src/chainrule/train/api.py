@@ -45,9 +45,10 @@ def fit(
     Args:
         model: trained in place. Weights that have no numbers yet are drawn from the seed.
         data: a Dataset, or a pair (x, y) of arrays.
-        loss: a name ("cross_entropy", "binary_cross_entropy", "mse"), or a function of
-            (outputs, targets) that gives one number; by default cross-entropy for classes and the
-            mean squared error for numbers. By name, class ids become what the loss takes.
+        loss: a name (see chainrule.nn.losses), with options in brackets where it takes some:
+            "cross_entropy(label_smoothing=0.1)"; or a function of (outputs, targets) that gives one
+            number; by default cross-entropy for classes and the mean squared error for numbers. By
+            name, class ids become what the loss takes.
         optimizer: a name, or such as optim.Adam(lr=1e-3).
         validation: data that is evaluated after each epoch.
         callbacks: see chainrule.train.callbacks.
