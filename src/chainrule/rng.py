@@ -12,6 +12,7 @@ import operator
 
 import numpy as np
 
+from chainrule.aval import aval_of
 from chainrule.errors import DtypeError, OptionError
 
 Key = np.ndarray
@@ -37,8 +38,9 @@ def key(seed: int) -> Key:
 def check_key(value: object) -> Key:
     """Return `value` when it is a key, else say how to make one."""
     if not (isinstance(value, np.ndarray) and value.dtype == np.uint64 and value.shape == (2,)):
+        found = aval_of(value) if isinstance(value, np.ndarray) else repr(value)
         raise DtypeError(
-            f"expected a random key (an array of two uint64 words), got {value!r}. "
+            f"expected a random key (an array of two uint64 words), got {found}. "
             "Make one with chainrule.random.key(seed)."
         )
     return value

@@ -12,7 +12,7 @@ from chainrule.aval import as_operand, aval_of
 from chainrule.compile.memory import aligned
 from chainrule.compile.program import Program
 from chainrule.compile.report import Report
-from chainrule.errors import OptionError
+from chainrule.errors import ChainruleError, OptionError
 from chainrule.graph.graph import Graph
 from chainrule.graph.interpret import run_flat
 from chainrule.graph.trace import trace_closed
@@ -104,13 +104,16 @@ class CompiledFunction:
             program.fault[0] = 0
             for number, value in enumerate(values):
                 program.bind_input(number, _in_memory(value))
-            results = program.results(self._threads)
-            failed = bool(program.fault[0])
+            try:
+                results = program.results(self._threads)
+                failed = bool(program.fault[0])
+            except ChainruleError:
+                failed = True
             program.fault[0] = 0
             if quick is not None:
                 program.bind_input(0, quick[0])
         if failed:
-            # A demand of an op was not met: run op by op, it says which, in its own words.
+            # A demand of an op was not met: run op by op, the first says which, in its own words.
             results = run_flat(program.graph, [*values, *(box.data for box in version.captured)])
         return tree.unflatten(version.structure, [_as_eager(result) for result in results])
 
@@ -135,7 +138,7 @@ def _in_memory(value: Any) -> np.ndarray:
     aval = aval_of(value)
     if aval.weak:
         return np.asarray(value, {"f": np.float64, "i": np.int64, "b": np.bool_}[aval.dtype.kind])
-    return np.ascontiguousarray(value)
+    return np.require(value, requirements=("C", "A"))
 
 
 def _as_eager(result: Any) -> Any:

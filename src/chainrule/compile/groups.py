@@ -283,6 +283,22 @@ def _in_step(view: View, group: Group, role: str, root: Node) -> bool:
     return view == View(group.dims, (*View.whole(rows).strides, 0))
 
 
+def levels(group: Group, places: Places) -> dict[Node, int]:
+    """How many folds must be done, one after another, before a member can be computed."""
+    found: dict[Node, int] = {}
+    for node in group.roles:
+        before = max((found.get(places.refs[arg].root, 0) for arg in node.args), default=0)
+        found[node] = before + isinstance(node.op.emit, Fold)
+    return found
+
+
+def stages(group: Group, places: Places) -> int:
+    """How many times a row is gone through: for the folds of each level, and for what needs all."""
+    found = levels(group, places)
+    shown = [found[node] + 1 for node in group.stored if group.roles[node] == FULL]
+    return max([*shown, *(found[node] for node in group.roles if isinstance(node.op.emit, Fold))])
+
+
 def describe(group: Group) -> dict[str, Any]:
     """A group in numbers, for people."""
     return {"kind": group.kind, "dims": group.dims, "ops": [n.op.name for n in group.roles]}

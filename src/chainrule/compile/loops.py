@@ -6,7 +6,7 @@ from llvmlite import ir
 
 from chainrule.compile.body import SCALAR, Body, across
 from chainrule.compile.code import I64, Code, Part, parts_of
-from chainrule.compile.groups import FULL, ROW
+from chainrule.compile.groups import FULL, ROW, levels, stages
 from chainrule.compile.lanes import Value
 from chainrule.graph.node import Node
 from chainrule.ops.lowering import Fold, View
@@ -66,21 +66,21 @@ def _store_at(code: Code, body: Body, index: tuple, part: Part) -> None:
 def emit_rows(code: Code, body: Body, start: Any, stop: Any) -> None:
     """Rows with their folds, in stages: each stage knows the folds of the one before it."""
     group = body.group
-    levels = _levels(body)
+    level = levels(group, body.places)
     width = body.width()
     count, rest = parts_of(group.dims[1], width)
     held = count + (rest is not None) <= _HELD
     with code.loop(start, stop) as row:
         known: dict = {}
         kept: dict[int, dict] = {}
-        for stage in range(max(levels.values()) + 1):
-            folds = [n for n in group.roles if _is_fold(n) and levels[n] == stage + 1]
+        for stage in range(stages(group, body.places)):
+            folds = [n for n in group.roles if _is_fold(n) and level[n] == stage + 1]
             shown = [
-                n for n in group.stored if group.roles[n] == FULL and levels[n] == stage
+                n for n in group.stored if group.roles[n] == FULL and level[n] == stage
             ]
             if folds or shown:
                 _stage(code, body, row, known, kept if held else None, folds, shown)
-            _row_values(body, row, known, levels, stage + 1)
+            _row_values(body, row, known, level, stage + 1)
         for node in group.stored:
             if group.roles[node] == ROW:
                 code.store(known[node], body.addresses(node), row, SCALAR)
@@ -90,20 +90,10 @@ def _is_fold(node: Node) -> bool:
     return isinstance(node.op.emit, Fold)
 
 
-def _levels(body: Body) -> dict[Node, int]:
-    """How many folds must be done, one after another, before a member can be computed."""
-    levels: dict[Node, int] = {}
-    for node in body.group.roles:
-        roots = [body.places.refs[arg].root for arg in node.args]
-        before = max((levels.get(root, 0) for root in roots), default=0)
-        levels[node] = before + _is_fold(node)
-    return levels
-
-
-def _row_values(body: Body, row: ir.Value, known: dict, levels: dict, stage: int) -> None:
+def _row_values(body: Body, row: ir.Value, known: dict, level: dict, stage: int) -> None:
     """Compute the members that have one value for the row, as soon as they can be."""
     for node, role in body.group.roles.items():
-        if role == ROW and node not in known and not _is_fold(node) and levels[node] <= stage:
+        if role == ROW and node not in known and not _is_fold(node) and level[node] <= stage:
             body.value(node, [row], SCALAR, known)
 
 
@@ -126,9 +116,9 @@ def _stage(
         memo.update(rows)
         for node, total in totals.items():
             _add(code, body, node, total, [row, start], part, memo)
-        for node in shown:
-            value = body.value(node, [row, start], part, memo)
-            place = code.plus(code.times(row, length), start)
+        place = code.plus(code.times(row, length), start)
+        values = [body.value(node, [row, start], part, memo) for node in shown]
+        for node, value in zip(shown, values, strict=True):
             code.store(value, body.addresses(node), place, part)
 
     if kept is not None:

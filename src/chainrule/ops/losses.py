@@ -87,7 +87,10 @@ def _infer_checked_ids(ids: Aval, *, classes: int) -> Aval:
 
 
 def _checked_ids(ids: Any, *, classes: int) -> Any:
-    _check_ids(np.asarray(ids), classes)
+    array = np.asarray(ids)
+    if array.dtype.kind not in "iu":
+        _infer_checked_ids(aval_of(array), classes=classes)
+    _check_ids(array, classes)
     return ids
 
 
