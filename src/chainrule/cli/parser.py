@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from typing import NoReturn
 
 import chainrule as cr
+from chainrule.cli import sweeping
 from chainrule.cli.values import (
     column,
     count,
@@ -90,6 +91,7 @@ def _build() -> tuple[argparse.ArgumentParser, dict[str, argparse.ArgumentParser
     _certify(command("certify", "DIR", "differentiate a run's model four ways and compare"))
     _explain(command("explain", "DIR", "show a training step with all its numbers"))
     _find_lr(command("find-lr", "DATASET", "look for a learning rate before training"))
+    sweeping.add_options(command("sweep", "[DATASET]", "search for the best settings"))
     command("datasets", "", "list the data sets that have a name")
     command("models", "", "list what has a name: models, losses, optimizers, schedules")
     return parser, dict(commands.choices)
@@ -277,9 +279,7 @@ def _explain(parser: argparse.ArgumentParser) -> None:
         type=positive_count,
         help="the number of the step; default: the one after the run's last",
     )
-    parser.add_argument(
-        "--weight", metavar="W", help="follow one weight, such as 0.weight[3,200]"
-    )
+    parser.add_argument("--weight", metavar="W", help="follow one weight, such as 0.weight[3,200]")
     parser.add_argument("--detail", choices=("brief", "normal", "full"), help="default: normal")
     parser.add_argument("--lang", metavar="L", help="en or zh; default: en")
     written = parser.add_argument_group("files to write; with none of them, the terminal is used")

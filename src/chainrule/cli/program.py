@@ -15,7 +15,7 @@ from types import FrameType, MappingProxyType
 from typing import Any
 
 import chainrule as cr
-from chainrule.cli import commands, parser
+from chainrule.cli import commands, parser, sweeping
 from chainrule.cli.commands import INTERRUPTED
 from chainrule.cli.console import Console
 from chainrule.cli.environment import Environment
@@ -27,6 +27,7 @@ _COMMANDS = MappingProxyType(
     {
         "train": commands.train,
         "find-lr": commands.find_lr,
+        "sweep": sweeping.sweep,
         "resume": commands.resume,
         "evaluate": commands.evaluate,
         "certify": commands.certify,

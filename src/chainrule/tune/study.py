@@ -5,7 +5,6 @@ import importlib.util
 import math
 import os
 import socket
-import traceback
 import warnings
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
@@ -306,7 +305,7 @@ def run_trial(
         return "pruned"
     # One trial that fails must not end the others; what it met is kept with it.
     except Exception as error:
-        trial.set_user_attr(ERROR, "".join(traceback.format_exception_only(error)).strip())
+        trial.set_user_attr(ERROR, f"{type(error).__name__}: {error}")
         study.tell(trial, state=states.FAIL)
         return f"failed: {error}"
     study.tell(trial, figure)
