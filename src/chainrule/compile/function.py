@@ -118,7 +118,7 @@ class CompiledFunction:
         return tree.unflatten(version.structure, [_as_eager(result) for result in results])
 
     def _version(self, values: list, structure: Any, args: tuple) -> _Version:
-        key = (structure, tuple(aval_of(value) for value in values))
+        key = (_hashable(structure), tuple(aval_of(value) for value in values))
         if key not in self._made:
             self._made[key] = _Version(self._function, args, self._target, self._cache)
         return self._made[key]
@@ -131,6 +131,15 @@ class CompiledFunction:
     def explain(self, *args: Any) -> Report:
         """What the program for such arguments consists of: groups, tiles, buffers, work, bounds."""
         return Report(self.program(*args))
+
+
+def _hashable(structure: Any) -> Any:
+    """A tree's structure as a key: its dicts and lists as tuples that name their kind."""
+    if isinstance(structure, dict):
+        return (dict, *((name, _hashable(part)) for name, part in structure.items()))
+    if isinstance(structure, (list, tuple)):
+        return (type(structure), *map(_hashable, structure))
+    return structure
 
 
 def _in_memory(value: Any) -> np.ndarray:
