@@ -17,7 +17,7 @@ ERRORS = [
     for number in range(len(OPS[name].errors))
 ]
 DEPEND_ON_NUMBERS = {
-    *(("clip", 0), ("index_set", 0)),
+    *(("clip", 0), ("index_set", 0), ("checked_ids", 0)),
     *(("cross_entropy_ids", 0), ("cross_entropy_ids", 1)),
 }
 """Refusals that no shape or dtype shows."""
