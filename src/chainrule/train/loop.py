@@ -22,7 +22,7 @@ from chainrule.train.callbacks import Callback
 from chainrule.train.compiled import CompiledSteps
 from chainrule.train.compiling import compiled_steps
 from chainrule.train.diagnose import explain_not_finite
-from chainrule.train.inference import decide, evaluate, true_ids
+from chainrule.train.inference import decide, true_ids
 from chainrule.train.mixup import mixed_batches
 from chainrule.train.plot import plot_if_possible
 from chainrule.train.progress import Progress, Silence
@@ -283,7 +283,7 @@ def _objective(run: "Run") -> dict[str, float]:
     """What the weights cost, and where it is asked for the cost on the training data."""
     row = {"penalty": run.penalty()} if run.stepper.penalties else {}
     if run.settings.measure_cost and run.data is not None:
-        cost = evaluate(run.model, run.loss, run.info, run.data).loss
+        cost = run.cost(run.data)
         row |= {"cost": cost, "objective": cost + row.get("penalty", 0.0)}
     return row
 
