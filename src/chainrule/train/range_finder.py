@@ -1,8 +1,7 @@
 """The learning-rate range finder: train for a moment at ever larger rates, and look at the loss."""
 
 import copy
-import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,6 +19,9 @@ from chainrule.train.run import Run
 from chainrule.train.settings import Settings
 from chainrule.train.step import Batch, StepError
 
+_RUN_AWAY = 1.5
+"""A loss so many times the first has run away; how far does not matter."""
+
 _TOO_HIGH = 4.0
 """The search ends where the smoothed loss is so many times its lowest."""
 
@@ -33,7 +35,7 @@ class RateRange:
     Attributes:
         rates: the learning rates that were tried, from low to high.
         losses: the loss of the batch before each step.
-        smoothed: their moving average.
+        smoothed: their moving average, to both sides.
         suggestion: the rate at which the smoothed loss falls fastest.
         lowest: the rate at which the smoothed loss is lowest, which is already too large.
     """
@@ -73,8 +75,8 @@ class RateRange:
                 ha="right",
             )
         axes.set_xscale("log")
-        top = max(self.smoothed.max(), self.losses[: max(len(self.losses) // 2, 1)].max())
-        axes.set_ylim(0, 1.05 * float(top))
+        # What has run away may leave the picture.
+        axes.set_ylim(0, 1.2 * _RUN_AWAY * float(self.losses[0]))
         axes.set_xlabel("learning rate")
         axes.set_ylabel("loss")
         axes.grid(alpha=0.3)
@@ -94,7 +96,7 @@ def find_lr(
     optimizer: str | Optimizer = "adam",
     rates: tuple[float, float] = (1e-6, 10.0),
     steps: int = 100,
-    smoothing: float = 0.9,
+    smoothing: float = 0.8,
     **settings: Any,
 ) -> RateRange:
     """Try learning rates from low to high, a step each, on a copy of the model.
@@ -110,7 +112,7 @@ def find_lr(
         optimizer: see `chainrule.fit`; its own rate does not matter, but for the ratios of groups.
         rates: the first and the last.
         steps: how many rates.
-        smoothing: the share of the past in the moving average of the losses.
+        smoothing: the share of the neighbours in the moving average of the losses.
         settings: batch_size=100, seed=0, ...: see `chainrule.train.Settings`.
 
     Raises:
@@ -137,12 +139,16 @@ def find_lr(
     key = rng.fold_in(rng.key(run.settings.seed), _SHUFFLE)
     batches = _endless(Loader(train_data, run.settings.batch_size, key=key))
     tried = np.geomspace(low, high, steps)
-    losses, smoothed = _losses(run, batches, tried, smoothing)
+    losses = _losses(run, batches, tried, smoothing)
     if len(losses) < 3:
         raise DataError(
             f"find_lr: after {len(losses)} steps from the rate {low:g} the loss is no longer "
             "finite. Begin with a smaller one, or look at the data."
         )
+    # Forward and back again: an average of the past alone would show the fall where it is over.
+    # What has run away is held in bounds, or its size would reach far back.
+    held = np.minimum(losses, _RUN_AWAY * losses[0]).tolist()
+    smoothed = _averages(_averages(held, smoothing)[::-1], smoothing)[::-1]
     return RateRange(tried[: len(losses)], np.array(losses), np.array(smoothed))
 
 
@@ -154,21 +160,27 @@ def _endless(loader: Loader) -> Iterator[Batch]:
         epoch += 1
 
 
-def _losses(
-    run: Run, batches: Iterator[Batch], rates: np.ndarray, smoothing: float
-) -> tuple[list[float], list[float]]:
-    """The loss before the step with each rate, and its average, until it runs away."""
-    losses, smoothed, mean, lowest = [], [], 0.0, math.inf
+def _losses(run: Run, batches: Iterator[Batch], rates: np.ndarray, smoothing: float) -> list[float]:
+    """The loss before the step with each rate, until its average runs away."""
+    losses: list[float] = []
     with np.errstate(all="ignore"):
-        for step, rate in enumerate(rates.tolist(), 1):
+        for rate in rates.tolist():
             try:
                 loss, _ = run.stepper([next(batches)], rate)
             except StepError:
                 break
             losses.append(loss)
-            mean = smoothing * mean + (1 - smoothing) * loss
-            smoothed.append(mean / (1 - smoothing**step))
-            lowest = min(lowest, smoothed[-1])
-            if smoothed[-1] > _TOO_HIGH * lowest:
+            averages = _averages(losses, smoothing)
+            if averages[-1] > _TOO_HIGH * min(averages):
                 break
-    return losses, smoothed
+    return losses
+
+
+def _averages(values: Sequence[float], smoothing: float) -> list[float]:
+    """The exponential moving average after each value, of what has come so far alone."""
+    averages, mean, weight = [], 0.0, 0.0
+    for value in values:
+        mean = smoothing * mean + (1 - smoothing) * value
+        weight = smoothing * weight + (1 - smoothing)
+        averages.append(mean / weight)
+    return averages
