@@ -25,7 +25,7 @@ def reduce_narrow(v: VectorLanes, x: ir.Value, *, offset: int = 0) -> tuple[ir.V
 
 
 def reduce_wide(v: VectorLanes, x: ir.Value) -> tuple[ir.Value, ir.Value]:
-    """The r and s = 2^n with e^x = e^r s^2, |r| <= ln 2; e^x may be 0 or infinite, but s is neither.
+    """The r and s = 2^n with e^x = e^r s^2, |r| <= ln 2; s is normal where e^x is 0 or infinite.
 
     Two factors s are dearer than one exponent by two terms of the polynomial, but they need no care
     where e^x leaves the normal numbers.
@@ -35,10 +35,16 @@ def reduce_wide(v: VectorLanes, x: ir.Value) -> tuple[ir.Value, ir.Value]:
     return _less_multiple(v, x, n, 2.0), s
 
 
-def exp_of_negative(v: VectorLanes, x: ir.Value) -> tuple[ir.Value, ir.Value]:
-    """e^x for x <= 0, in two parts: a number and what its rounding lost."""
-    scale = 2.0 ** -(v.mantissa + 1)
-    r, power = reduce_narrow(v, v.at_least(x, v.choose(-104.0, -745.2)), offset=v.mantissa + 1)
+def _reduce_nonpositive(v: VectorLanes, x: ir.Value) -> tuple[ir.Value, ir.Value, float]:
+    """The r and 2^n / c with e^x = 2^n e^r, and c, with which 2^n is a normal number, too."""
+    x = v.at_least(x, v.choose(-104.0, -745.2))
+    r, power = reduce_narrow(v, x, offset=v.mantissa + 1)
+    return r, power, 2.0 ** -(v.mantissa + 1)
+
+
+def exp_in_two_parts(v: VectorLanes, x: ir.Value) -> tuple[ir.Value, ir.Value]:
+    """e^x for x <= 0, and what its rounding lost."""
+    r, power, scale = _reduce_nonpositive(v, x)
     beyond = v.multiply(v.multiply(r, v.polynomial(r, table.EXP_SLOPE, scale=scale)), power)
     main = v.multiply(power, scale)
     high = v.add(main, beyond)
@@ -60,29 +66,45 @@ def _expm1_bounded(v: VectorLanes, x: ir.Value) -> ir.Value:
 def exp(b: ir.IRBuilder, x: ir.Value, *, fused: bool = True) -> ir.Value:
     """e^x; results below the normal numbers are right, too.
 
-    Error: float TBD.
+    Error: 1.6 ULP in 32 bits, 1.5 in 64; not fused 1.9, 1.9.
     """
     v = VectorLanes(b, x, fused=fused)
     r, s = reduce_wide(v, x)
     return v.multiply(v.multiply(v.polynomial(r, table.EXP_WIDE), s), s)
 
 
-def exp2(b: ir.IRBuilder, x: ir.Value, *, fused: bool = True) -> ir.Value:
-    """2^x, exact for integers.
+def exp_of_nonpositive(b: ir.IRBuilder, x: ir.Value, *, fused: bool = True) -> ir.Value:
+    """e^x for x <= 0, as softmax needs it: cheaper than `exp`, and right below the normal numbers.
 
-    Error: float TBD.
+    Error: 1.0 ULP in 32 bits, 0.9 in 64; not fused 1.2, 1.2.
     """
     v = VectorLanes(b, x, fused=fused)
+    r, power, scale = _reduce_nonpositive(v, x)
+    return v.multiply(v.polynomial(r, table.EXP, scale=scale), power)
+
+
+def exp2_of_sum(v: VectorLanes, x: ir.Value, low: ir.Value | None = None) -> ir.Value:
+    """2^(x + low), where low does not count beside an x whose power is 0 or infinite."""
     x = v.at_most(v.at_least(x, v.choose(-151.0, -1076.0)), v.choose(129.0, 1025.0))
     n, s = v.nearest(x, 0.5)
     r = v.fma(n, -2.0, x)
+    if low is not None:
+        r = v.select(v.less(v.absolute(low), 1.0), v.add(r, low), r)
     return v.multiply(v.multiply(v.polynomial(r, table.EXP2_WIDE), s), s)
+
+
+def exp2(b: ir.IRBuilder, x: ir.Value, *, fused: bool = True) -> ir.Value:
+    """2^x, exact for integers.
+
+    Error: 1.3 ULP in 32 bits, 1.2 in 64; not fused 1.7, 1.6.
+    """
+    return exp2_of_sum(VectorLanes(b, x, fused=fused), x)
 
 
 def expm1(b: ir.IRBuilder, x: ir.Value, *, fused: bool = True) -> ir.Value:
     """e^x - 1 without cancellation: s (s (e^r - 1) + (s - 1/s)), where e^x = e^r s^2.
 
-    Error: float TBD.
+    Error: 1.5 ULP in 32 bits, 1.6 in 64; not fused 1.5, 1.8.
     """
     v = VectorLanes(b, x, fused=fused)
     r, s = reduce_wide(v, x)
@@ -97,7 +119,7 @@ def sigmoid(b: ir.IRBuilder, x: ir.Value, *, fused: bool = True) -> ir.Value:
     Both sides of the fraction are taken times 2^24 (or 2^53), so that 2^-n stays a normal number
     where the result is none.
 
-    Error: float TBD.
+    Error: 2.0 ULP in 32 bits, 2.0 in 64.
     """
     v = VectorLanes(b, x, fused=fused)
     scale = 2.0 ** (v.mantissa + 1)
@@ -115,7 +137,7 @@ def sigmoid(b: ir.IRBuilder, x: ir.Value, *, fused: bool = True) -> ir.Value:
 def tanh(b: ir.IRBuilder, x: ir.Value, *, fused: bool = True) -> ir.Value:
     """x + x^3 p(x^2) near 0, else 1 - 2 / (e^2|x| + 1) with the sign of x.
 
-    Error: float TBD.
+    Error: 1.4 ULP in 32 bits, 1.4 in 64.
     """
     v = VectorLanes(b, x, fused=fused)
     # From the bound on the result rounds to 1.
@@ -131,7 +153,7 @@ def tanh(b: ir.IRBuilder, x: ir.Value, *, fused: bool = True) -> ir.Value:
 def erf(b: ir.IRBuilder, x: ir.Value, *, fused: bool = True) -> ir.Value:
     """The error function, as 1 - e^g with g = ln(1 - erf|x|) = |x| p(|x|).
 
-    Error: float TBD.
+    Error: 1.6 ULP in 32 bits, 1.3 in 64; not fused 2.2, 1.3.
     """
     v = VectorLanes(b, x, fused=fused)
     # From here on the result rounds to 1.

@@ -4,13 +4,15 @@ The values are of one floating type, a scalar or a vector, and of the integers o
 Python numbers may stand wherever a value may; they become constants in all lanes.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import TypeVar
 
 from llvmlite import ir
 
 from chainrule.errors import DtypeError
 
 Number = ir.Value | float
+T = TypeVar("T", int, float)
 
 
 class VectorLanes:
@@ -23,14 +25,14 @@ class VectorLanes:
         DtypeError: neither a float, a double nor a vector of these.
     """
 
-    def __init__(self, b: ir.IRBuilder, like: ir.Value, *, fused: bool = True):
+    def __init__(self, b: ir.IRBuilder, like: ir.Value | ir.Type, *, fused: bool = True):
         self.b = b
         self.fused = fused
-        self.type = like.type
-        self.element = like.type.element if isinstance(like.type, ir.VectorType) else like.type
+        self.type = like.type if isinstance(like, ir.Value) else like
+        self.element = self.type.element if isinstance(self.type, ir.VectorType) else self.type
         if not isinstance(self.element, ir.FloatType | ir.DoubleType):
             raise DtypeError(
-                f"vector mathematics: got a value of type {like.type}, expected float, double or a "
+                f"vector mathematics: got a value of type {self.type}, expected float, double or a "
                 "vector of these. Convert it first, as with sitofp."
             )
         self.name = str(self.element)
@@ -40,6 +42,10 @@ class VectorLanes:
         self.bias = 127 if self.single else 1023
         self.one = self.bias << self.mantissa
         self.integer = self._like(ir.IntType(self.bits))
+
+    def doubles(self) -> "VectorLanes":
+        """As many lanes of doubles."""
+        return VectorLanes(self.b, self._like(ir.DoubleType()), fused=self.fused)
 
     def _like(self, element: ir.Type) -> ir.Type:
         if isinstance(self.type, ir.VectorType):
@@ -58,7 +64,7 @@ class VectorLanes:
         """A value as it is, a Python number as a constant."""
         return x if isinstance(x, ir.Value) else self.constant(x)
 
-    def choose(self, single: float, double: float) -> float:
+    def choose(self, single: T, double: T) -> T:
         """Whichever of two numbers belongs to the type's width."""
         return single if self.single else double
 
@@ -90,8 +96,26 @@ class VectorLanes:
         of_x = self.subtract(total, of_y)
         return total, self.add(self.subtract(x, of_x), self.subtract(y, of_y))
 
+    def two_product(self, x: ir.Value, y: Number) -> tuple[ir.Value, ir.Value]:
+        """The rounded product and what its rounding lost, exactly unless something overflows."""
+        product = self.multiply(x, y)
+        if self.fused:
+            return product, self.fma(x, y, self.negative(product))
+        x_high, x_low = self._halves(x)
+        y_high, y_low = self._halves(self.value(y))
+        lost = self.subtract(self.multiply(x_high, y_high), product)
+        lost = self.add(lost, self.multiply(x_high, y_low))
+        lost = self.add(lost, self.multiply(x_low, y_high))
+        return product, self.add(lost, self.multiply(x_low, y_low))
+
+    def _halves(self, x: ir.Value) -> tuple[ir.Value, ir.Value]:
+        """Two numbers of half the length that add up to x (Veltkamp; in Dekker 1971)."""
+        longer = self.multiply(x, 2.0 ** ((self.mantissa + 2) // 2) + 1.0)
+        high = self.subtract(longer, self.subtract(longer, x))
+        return high, self.subtract(x, high)
+
     def polynomial(
-        self, x: ir.Value, coefficients: dict[str, Sequence[float]], *, scale: float = 1.0
+        self, x: ir.Value, coefficients: Mapping[str, Sequence[float]], *, scale: float = 1.0
     ) -> ir.Value:
         """`scale` times a polynomial, its coefficients given from the constant upwards.
 

@@ -9,7 +9,7 @@ logarithm function", ACM TOMS 16, 1990, without the table).
 from llvmlite import ir
 
 from chainrule.compile import vector_coefficients as table
-from chainrule.compile.vector_exp import exp_of_negative
+from chainrule.compile.vector_exp import exp_in_two_parts
 from chainrule.compile.vector_lanes import VectorLanes
 
 _INFINITY, _NAN = float("inf"), float("nan")
@@ -33,7 +33,7 @@ def _as_number(v: VectorLanes, exponent: ir.Value, bias: ir.Value | float) -> ir
     return v.subtract(v.as_float(with_magic), magic + bias)
 
 
-def _beyond_f(v: VectorLanes, f: ir.Value) -> ir.Value:
+def beyond_f(v: VectorLanes, f: ir.Value) -> ir.Value:
     """g(f) = ln(1 + f) - f for 1 + f in [1/sqrt 2, sqrt 2]."""
     if v.single:
         return v.multiply(v.multiply(f, f), v.polynomial(f, table.LOG1P))
@@ -45,7 +45,7 @@ def _beyond_f(v: VectorLanes, f: ir.Value) -> ir.Value:
 def _natural(v: VectorLanes, e: ir.Value, f: ir.Value) -> ir.Value:
     """ln(2^e (1 + f))."""
     high, low = table.LN2[v.name]
-    beyond = v.fma(e, low, _beyond_f(v, f))
+    beyond = v.fma(e, low, beyond_f(v, f))
     return v.fma(e, high, v.add(f, beyond))
 
 
@@ -56,7 +56,7 @@ def _at_the_ends(v: VectorLanes, result: ir.Value, x: ir.Value) -> ir.Value:
     return v.select(v.less(x, _INFINITY), result, v.select(v.less(x, 0.0), below, x))
 
 
-def _take_apart(v: VectorLanes, x: ir.Value) -> tuple[ir.Value, ir.Value]:
+def take_apart(v: VectorLanes, x: ir.Value) -> tuple[ir.Value, ir.Value]:
     """The e and f of x > 0; where x is below the normal numbers, those of x 2^32 (or 2^64)."""
     small = v.less(x, 2.0 ** (1 - v.bias))
     exponent, m = _exponent_and_mantissa(v, v.select(small, v.multiply(x, 2.0**v.bits), x))
@@ -68,16 +68,16 @@ def _take_apart(v: VectorLanes, x: ir.Value) -> tuple[ir.Value, ir.Value]:
 def log(b: ir.IRBuilder, x: ir.Value, *, fused: bool = True) -> ir.Value:
     """ln x; -infinity at 0, NaN below.
 
-    Error: float TBD.
+    Error: 1.0 ULP in 32 bits, 1.0 in 64.
     """
     v = VectorLanes(b, x, fused=fused)
-    return _at_the_ends(v, _natural(v, *_take_apart(v, x)), x)
+    return _at_the_ends(v, _natural(v, *take_apart(v, x)), x)
 
 
 def _log_to_base(v: VectorLanes, x: ir.Value, unit: tuple, of_2: tuple) -> ir.Value:
     """A logarithm of x, given those of e and of 2 in two parts."""
-    e, f = _take_apart(v, x)
-    rest = v.multiply(_beyond_f(v, f), unit[0])
+    e, f = take_apart(v, x)
+    rest = v.multiply(beyond_f(v, f), unit[0])
     rest = v.fma(f, unit[0], v.fma(f, unit[1], v.fma(e, of_2[1], rest)))
     return _at_the_ends(v, v.fma(e, of_2[0], rest), x)
 
@@ -85,7 +85,7 @@ def _log_to_base(v: VectorLanes, x: ir.Value, unit: tuple, of_2: tuple) -> ir.Va
 def log2(b: ir.IRBuilder, x: ir.Value, *, fused: bool = True) -> ir.Value:
     """The logarithm to base 2, exact for powers of 2.
 
-    Error: float TBD.
+    Error: 1.1 ULP in 32 bits, 1.2 in 64; not fused 2.0, 2.1.
     """
     v = VectorLanes(b, x, fused=fused)
     return _log_to_base(v, x, table.LOG2_E[v.name], (1.0, 0.0))
@@ -94,13 +94,13 @@ def log2(b: ir.IRBuilder, x: ir.Value, *, fused: bool = True) -> ir.Value:
 def log10(b: ir.IRBuilder, x: ir.Value, *, fused: bool = True) -> ir.Value:
     """The logarithm to base 10.
 
-    Error: float TBD.
+    Error: 1.1 ULP in 32 bits, 1.0 in 64; not fused 1.9, 1.9.
     """
     v = VectorLanes(b, x, fused=fused)
     return _log_to_base(v, x, table.LOG10_E[v.name], table.LOG10_2[v.name])
 
 
-def _log1p_of_sum(v: VectorLanes, high: ir.Value, low: ir.Value | None = None) -> ir.Value:
+def log1p_of_sum(v: VectorLanes, high: ir.Value, low: ir.Value | None = None) -> ir.Value:
     """ln(1 + high + low): u = 1 + high is taken apart, and f made good for the rounding of u."""
     u = v.add(high, 1.0)
     lost = v.subtract(high, v.subtract(u, 1.0))
@@ -119,30 +119,32 @@ def _log1p_of_sum(v: VectorLanes, high: ir.Value, low: ir.Value | None = None) -
 def log1p(b: ir.IRBuilder, x: ir.Value, *, fused: bool = True) -> ir.Value:
     """ln(1 + x), exact for small x; -infinity at -1, NaN below.
 
-    Error: float TBD.
+    Error: 1.5 ULP in 32 bits, 1.5 in 64.
     """
     v = VectorLanes(b, x, fused=fused)
-    return v.copysign(_log1p_of_sum(v, x), x)
+    return v.copysign(log1p_of_sum(v, x), x)
 
 
 def softplus(b: ir.IRBuilder, x: ir.Value, *, fused: bool = True) -> ir.Value:
     """ln(1 + e^x), as max(x, 0) + ln(1 + e^-|x|).
 
-    Error: float TBD.
+    Error: 1.6 ULP in 32 bits, 1.6 in 64.
     """
     v = VectorLanes(b, x, fused=fused)
-    small = exp_of_negative(v, v.negative(v.absolute(x)))
-    return v.add(v.at_least(x, 0.0), _log1p_of_sum(v, *small))
+    small = exp_in_two_parts(v, v.negative(v.absolute(x)))
+    return v.add(v.at_least(x, 0.0), log1p_of_sum(v, *small))
 
 
 def logaddexp(b: ir.IRBuilder, x: ir.Value, y: ir.Value, *, fused: bool = True) -> ir.Value:
     """ln(e^x + e^y), as max(x, y) + ln(1 + e^-|x - y|).
 
-    Error: TBD.
+    Where the result is smaller than x and y, its error is counted in units of the larger of these.
+
+    Error: 1.7 ULP in 32 bits, 1.6 in 64.
     """
     v = VectorLanes(b, x, fused=fused)
     larger = v.select(v.less(x, y), y, x)
     # Equal infinities have no difference, but a sum.
     difference = v.select(v.equal(x, y), 0.0, v.subtract(x, y))
-    small = exp_of_negative(v, v.negative(v.absolute(difference)))
-    return v.add(larger, _log1p_of_sum(v, *small))
+    small = exp_in_two_parts(v, v.negative(v.absolute(difference)))
+    return v.add(larger, log1p_of_sum(v, *small))

@@ -18,41 +18,76 @@ ones are taken and given rightly (as long as the processor is not told to flush 
 
 from llvmlite import ir
 
-from chainrule.compile.vector_exp import erf, exp, exp2, expm1, sigmoid, tanh
+from chainrule.compile.vector_exp import (
+    erf,
+    exp,
+    exp2,
+    exp_of_nonpositive,
+    expm1,
+    sigmoid,
+    tanh,
+)
+from chainrule.compile.vector_hyperbolic import arccosh, arcsinh, arctanh, cosh, sinh
 from chainrule.compile.vector_lanes import VectorLanes
-from chainrule.compile.vector_log import log, log1p, log2, log10
+from chainrule.compile.vector_log import log, log1p, log2, log10, logaddexp, softplus
+from chainrule.compile.vector_power import cbrt, hypot, power
+from chainrule.compile.vector_trigonometry import arccos, arcsin, arctan, arctan2, cos, sin, tan
 
 __all__ = [
+    "arccos",
+    "arccosh",
+    "arcsin",
+    "arcsinh",
+    "arctan",
+    "arctan2",
+    "arctanh",
+    "cbrt",
+    "cos",
+    "cosh",
     "erf",
     "exp",
     "exp2",
+    "exp_of_nonpositive",
     "expm1",
+    "hypot",
     "log",
     "log1p",
     "log2",
     "log10",
+    "logaddexp",
+    "power",
     "reciprocal",
     "rsqrt",
     "sigmoid",
+    "sin",
+    "sinh",
+    "softplus",
     "sqrt",
+    "tan",
     "tanh",
 ]
 
 
 def sqrt(b: ir.IRBuilder, x: ir.Value, *, fused: bool = True) -> ir.Value:
-    """The square root, rightly rounded."""
+    """The square root; NaN below 0.
+
+    Error: 0.5 ULP in 32 bits, 0.5 in 64.
+    """
     return VectorLanes(b, x, fused=fused).sqrt(x)
 
 
 def rsqrt(b: ir.IRBuilder, x: ir.Value, *, fused: bool = True) -> ir.Value:
-    """1 / sqrt(x).
+    """1 / sqrt(x); infinite at 0, NaN below.
 
-    Error: below 1.5 ULP.
+    Error: 1.5 ULP in 32 bits, 1.5 in 64.
     """
     v = VectorLanes(b, x, fused=fused)
     return v.divide(1.0, v.sqrt(x))
 
 
 def reciprocal(b: ir.IRBuilder, x: ir.Value, *, fused: bool = True) -> ir.Value:
-    """1 / x, rightly rounded."""
+    """1 / x.
+
+    Error: 0.5 ULP in 32 bits, 0.5 in 64.
+    """
     return VectorLanes(b, x, fused=fused).divide(1.0, x)
