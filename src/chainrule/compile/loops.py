@@ -74,13 +74,14 @@ def emit_rows(code: Code, body: Body, start: Any, stop: Any) -> None:
         known: dict = {}
         kept: dict[int, dict] = {}
         for stage in range(stages(group, body.places)):
+            _row_values(body, row, known, level, stage)
             folds = [n for n in group.roles if _is_fold(n) and level[n] == stage + 1]
             shown = [
                 n for n in group.stored if group.roles[n] == FULL and level[n] == stage
             ]
             if folds or shown:
                 _stage(code, body, row, known, kept if held else None, folds, shown)
-            _row_values(body, row, known, level, stage + 1)
+        _row_values(body, row, known, level, stages(group, body.places))
         for node in group.stored:
             if group.roles[node] == ROW:
                 code.store(known[node], body.addresses(node), row, SCALAR)
