@@ -252,24 +252,46 @@ def test_one_training_step_lowers_the_loss(case: Case) -> None:
     assert loss_of(model, x, case.out).item() < before.item()
 
 
-@ALL
-def test_in_a_trace_it_gives_the_same_and_so_do_its_buffers(case: Case) -> None:
-    model = case.make(np.float64).initialize(5)
-    x, leaves, key = numbers(case.into), model.state_dict(), rng.key(3)
+def looked_at(model: nn.Module, out: tuple[int, ...]) -> Callable:
+    """Output, derivative by the input, and buffers after it, from leaves, an input and a key."""
+    weights = numbers(out, 9)
 
-    def step(leaves: dict, x: Any, key: Any) -> tuple:
+    def look(leaves: dict, x: Any, key: Any) -> tuple:
         def loss(x: Any) -> Any:
-            return ops.sum(ops.square(model(x)))
+            y = model(x)
+            return ops.sum(y * weights.astype(y.dtype))
 
         with nn.swapped(model, leaves) as found, nn.keyed(model, key):
             slope = cr.grad(loss)(x)
             return model(x), slope, dict(zip(found.paths, found.read(), strict=True))
 
-    eager = step(leaves, x, key)
-    traced = cr.interpret(cr.trace(step)(leaves, x, key), leaves, x, key)
+    return look
+
+
+@ALL
+def test_in_a_trace_it_gives_the_same_and_so_do_its_buffers(case: Case) -> None:
+    model = case.make(np.float64).initialize(5)
+    x, leaves, key = numbers(case.into), model.state_dict(), rng.key(3)
+    look = looked_at(model, case.out)
+    eager, graph = look(leaves, x, key), cr.trace(look)(leaves, x, key)
+    traced = cr.interpret(graph, leaves, x, key)
     for one, other in zip(*(cr.tree.flatten(result)[0] for result in (eager, traced)), strict=True):
         np.testing.assert_array_equal(one, other)
     np.testing.assert_array_equal(plain(eager[0]), plain(call(model, x)))
+
+
+@ALL
+@pytest.mark.parametrize("dtype", ["float32", pytest.param("float64", marks=pytest.mark.slow)])
+def test_compiled_it_gives_the_same_up_to_rounding(case: Case, dtype: str) -> None:
+    compiler = pytest.importorskip("chainrule.compile", reason="needs llvmlite")
+    model = case.make(dtype).initialize(5)
+    arguments = model.state_dict(), numbers(case.into).astype(dtype), rng.key(3)
+    look = looked_at(model, case.out)
+    results = look(*arguments), compiler.compile(look)(*arguments)
+    bound = 2e-5 if dtype == "float32" else 1e-12
+    for one, other in zip(*(cr.tree.flatten(result)[0] for result in results), strict=True):
+        assert one.dtype == other.dtype
+        np.testing.assert_allclose(other, one, rtol=bound, atol=bound)
 
 
 @ALL
