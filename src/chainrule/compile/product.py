@@ -1,12 +1,13 @@
 """The code of a matrix product: register tiles, their edges, and what is computed on the result."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
+import numpy as np
 from llvmlite import ir
 
 from chainrule.compile.body import SCALAR, Body
-from chainrule.compile.code import Code, Part
+from chainrule.compile.code import I64, Code, Part
 from chainrule.compile.lanes import Value
 from chainrule.compile.tiles import product_lanes, product_tile
 from chainrule.graph.node import Node
@@ -20,8 +21,9 @@ _BLOCK_BYTES = 192 * 1024
 class Product:
     """A matrix product of one shape, and the tile that it is made of."""
 
-    def __init__(self, body: Body):
+    def __init__(self, body: Body, ahead: Sequence[Node] = ()):
         self.body = body
+        self.ahead = ahead
         self.code = body.code
         self.node: Node = body.group.product
         x, y = self.node.args
@@ -34,6 +36,7 @@ class Product:
         self.tile = product_tile(body.group, body.places, self.code.target)
         self.plain = body.group.members == [self.node]
         self.panel: ir.Value | None = None
+        self.panel_columns = 0
 
     def x_at(self, b: Any, m: Any, k: Any) -> Any:
         return self.body.place(self.x, (b, m, k))
@@ -50,10 +53,13 @@ class Product:
 
     def _emit_outer(self, b: Any, m0: Any, rows: int, n0: Any, columns: int) -> None:
         code, wide = self.code, self.tile.columns * self.lanes
-        if self.tile.pack:
-            self._pack(b, n0, columns)
 
         def strip(j: Any, width: int) -> None:
+            if self.tile.pack:
+                self._pack(b, code.plus(n0, j), width)
+            for node in self.ahead:
+                self._ask_ahead(node, code.plus(n0, j), width)
+
             def tile(i: Any, height: int) -> None:
                 self._outer_tile(b, code.plus(m0, i), height, n0, j, width)
 
@@ -61,22 +67,44 @@ class Product:
 
         spread(code, columns, wide, strip)
 
-    def _pack(self, b: Any, n0: Any, columns: int) -> None:
-        """Copy y so that its elements lie next to each other along the columns."""
-        code = self.code
-        self.panel = code.scratch(self.dtype, self.k * columns)
-        with code.loop(0, columns) as j, code.loop(0, self.k) as k:
-            place = self.y_at(b, k, code.plus(n0, j))
-            one = code.load(self.body.addresses(self.y_root), self.dtype, place, 0, SCALAR)
-            code.store(one, self.panel, code.plus(code.times(k, columns), j), SCALAR)
-        self._panel_columns = columns
+    def _ask_ahead(self, node: Node, column: Any, width: int) -> None:
+        """Ask for the next step's share of the rows that a selection takes: as many of them as
+        these columns are of all columns.
 
-    def _y_vector(self, b: Any, k: Any, n0: Any, j: Any, part: Part) -> Value:
+        The ids of the next step lie behind those of this one.
+        """
+        code, (x, ids) = self.code, node.args
+        count, size = ids.aval.size, x.aval.dtype.itemsize
+        pitch = x.aval.size // x.aval.shape[0] * size
+        first = code.ir.sdiv(code.times(code.index(column), count), I64(self.n))
+        base, table = self.body.addresses(x), self.body.addresses(ids)
+        with code.loop(0, -(-width * count // self.n)) as r:
+            place = code.plus(first, code.plus(r, count))
+            row = code.load(table, ids.aval.dtype, place, 0, SCALAR)
+            start = code.times(code.lanes(1).cast(row, np.dtype(np.int64)).ir, pitch)
+            for line in range(0, pitch + 63, 64):
+                code.prefetch(code.at(base, np.dtype(np.uint8), code.plus(start, line)))
+
+    def _pack(self, b: Any, n0: Any, columns: int) -> None:
+        """Copy columns of y into scratch memory, where their rows lie behind one another."""
+        code = self.code
+        self.panel, self.panel_columns = code.scratch(self.dtype, self.k * columns), columns
+        base = self.body.addresses(self.y_root)
+        runs = self.y.strides[2] == 1
+        parts = _parts(columns, self.lanes) if runs else [SCALAR] * columns
+        with code.loop(0, self.k) as k:
+            for p, part in enumerate(parts):
+                j = p * part.width
+                place = self.y_at(b, k, code.plus(n0, j))
+                loaded = code.load(base, self.dtype, place, 1, part)
+                code.store(loaded, self.panel, code.plus(code.times(k, columns), j), part)
+
+    def _y_vector(self, b: Any, k: Any, n: Any, j: int, part: Part) -> Value:
         code = self.code
         if self.panel is not None:
-            place = code.plus(code.times(k, self._panel_columns), j)
+            place = code.plus(code.times(k, self.panel_columns), j)
             return code.load(self.panel, self.dtype, place, 1, part)
-        place = self.y_at(b, k, code.plus(n0, j))
+        place = self.y_at(b, k, code.plus(n, j))
         base = self.body.addresses(self.y_root)
         return code.load(base, self.dtype, place, 1, part)
 
@@ -91,7 +119,7 @@ class Product:
 
         def step(k: Any) -> None:
             ys = [
-                self._y_vector(b, k, n0, code.plus(j, p * self.lanes), part)
+                self._y_vector(b, k, code.plus(n0, j), p * self.lanes, part)
                 for p, part in enumerate(parts)
             ]
             first = self.x_at(b, m, k)
@@ -143,8 +171,8 @@ class Product:
             place = code.plus(code.times(i, pitch), j)
             memo = {self.node: code.load(held, self.dtype, place, 1, part)}
             at = [b, code.plus(m, i), code.plus(n, j)]
-            for node in body.group.stored:
-                value = body.value(node, at, part, memo)
+            values = [body.value(node, at, part, memo) for node in body.group.stored]
+            for node, value in zip(body.group.stored, values, strict=True):
                 code.store(value, body.addresses(node), body.place(whole, at), part)
 
         with code.loop(0, height) as i:
@@ -214,7 +242,7 @@ class Product:
             step(whole, Part(self.lanes, self.k % self.lanes))
         for i, row in enumerate(totals):
             sums = [code.ir.load(total, typ=zero.ir.type) for total in row]
-            packed = Value(self.dtype, add_up(code, sums, self.lanes))
+            packed = Value(self.dtype, add_up(code, self.dtype, sums, self.lanes))
             slots = packed.ir.type.count if isinstance(packed.ir.type, ir.VectorType) else 1
             part = Part(slots, min(width, slots))
             if self.plain:
@@ -242,7 +270,7 @@ def spread(code: Code, size: int, part: int, make: Callable[[Any, int], None]) -
         make(whole * part, rest)
 
 
-def add_up(code: Code, vectors: list[ir.Value], lanes: int) -> ir.Value:
+def add_up(code: Code, dtype: np.dtype, vectors: list[ir.Value], lanes: int) -> ir.Value:
     """The sum of the lanes of each vector, side by side in one short vector.
 
     Pairs are joined so that each step adds as many lanes as a register has; every sum is taken in
@@ -257,12 +285,13 @@ def add_up(code: Code, vectors: list[ir.Value], lanes: int) -> ir.Value:
     span = lanes
     while len(level) > 1:
         level = [
-            _joined(code, level[i], level[i + 1], lanes, span) for i in range(0, len(level), 2)
+            _joined(code, dtype, level[i], level[i + 1], lanes, span)
+            for i in range(0, len(level), 2)
         ]
         span //= 2
     (total,) = level
     while span > 1:
-        total = _folded(code, total, lanes, span)
+        total = _folded(code, dtype, total, lanes, span)
         span //= 2
     mask = ir.Constant(ir.VectorType(I32, slots), [slot * (lanes // slots) for slot in range(slots)])
     if slots == 1:
@@ -270,7 +299,7 @@ def add_up(code: Code, vectors: list[ir.Value], lanes: int) -> ir.Value:
     return code.ir.shuffle_vector(total, total, mask)
 
 
-def _joined(code: Code, x: Any, y: Any, lanes: int, span: int) -> Any:
+def _joined(code: Code, dtype: np.dtype, x: Any, y: Any, lanes: int, span: int) -> Any:
     """Two vectors of sums, each in runs of `span` lanes, as one with runs of half the length."""
     if x is None:
         return None
@@ -285,10 +314,10 @@ def _joined(code: Code, x: Any, y: Any, lanes: int, span: int) -> Any:
     kind = ir.VectorType(I32, lanes)
     first = code.ir.shuffle_vector(x, other, ir.Constant(kind, low))
     second = code.ir.shuffle_vector(x, other, ir.Constant(kind, high))
-    return code.ir.fadd(first, second)
+    return _added(code, dtype, first, second)
 
 
-def _folded(code: Code, x: ir.Value, lanes: int, span: int) -> ir.Value:
+def _folded(code: Code, dtype: np.dtype, x: ir.Value, lanes: int, span: int) -> ir.Value:
     """Add the upper half of each run of lanes to the lower."""
     half = span // 2
     picks = [
@@ -298,5 +327,10 @@ def _folded(code: Code, x: ir.Value, lanes: int, span: int) -> ir.Value:
     ]
     kind = ir.VectorType(I32, lanes)
     moved = code.ir.shuffle_vector(x, x, ir.Constant(kind, picks))
-    return code.ir.fadd(x, moved)
+    return _added(code, dtype, x, moved)
+
+
+def _added(code: Code, dtype: np.dtype, x: ir.Value, y: ir.Value) -> ir.Value:
+    """The sum of two vectors of floats, of integers, or of bools."""
+    return code.lanes(x.type.count).add(Value(dtype, x), Value(dtype, y)).ir
 

@@ -9,6 +9,7 @@ the two needs, and the lanes that do nothing at the edges.
 
 import math
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from chainrule.compile.groups import Group
 from chainrule.compile.lowered import Places
@@ -16,8 +17,14 @@ from chainrule.compile.target import Target
 
 _LATENCY = 8
 """Multiply-adds that must be under way at once to keep two units of four cycles busy."""
-_PACK = 1.0
+_PACK = 4.0
 """Cycles to copy one element into a panel."""
+_PANEL_BYTES = 256 * 1024
+"""A panel of y stays in the second cache, and on the stack."""
+_PAGES = 64
+"""Pages whose addresses the processor has at hand."""
+_WAYS = 8
+"""Rows of x whose elements share a set of the first cache, beside those of y."""
 
 
 @dataclass(frozen=True)
@@ -35,15 +42,35 @@ class Tile:
     cycles: float
 
 
+class Problem(NamedTuple):
+    """A product of (m, k) and (k, n), in vectors of `lanes` elements of so many bytes.
+
+    `y_along` says whether y's elements lie next to each other along k and along n, `x_along` whether
+    x's do along k; the pitches are the bytes from one row to the next.
+    """
+
+    m: int
+    n: int
+    k: int
+    lanes: int
+    itemsize: int
+    y_along: tuple[bool, bool]
+    x_along: bool
+    y_pitch: int
+    x_pitch: int
+
+
 def product_tile(group: Group, places: Places, target: Target) -> Tile:
     """The tile for the product of a group."""
     x, y = group.product.args
     x_step, y_step = places.refs[x].view.strides, places.refs[y].view.strides
     _, m, n = group.dims
-    k = x.aval.shape[2]
+    k, size = x.aval.shape[2], x.aval.dtype.itemsize
     lanes = product_lanes(group, target)
-    y_runs = (y_step[2] == 1 or n == 1, y_step[1] == 1 or k == 1)
-    return choose(m, n, k, lanes, target, y_runs, x_step[2] == 1 or k == 1)
+    along = (y_step[1] == 1 or k == 1, y_step[2] == 1 or n == 1)
+    x_along = x_step[2] == 1 or k == 1
+    pitches = (size * y_step[1], size * (x_step[1] if x_along else x_step[2]))
+    return choose(Problem(m, n, k, lanes, size, along, x_along, *pitches), target)
 
 
 def product_lanes(group: Group, target: Target) -> int:
@@ -54,38 +81,60 @@ def product_lanes(group: Group, target: Target) -> int:
     return lanes
 
 
-def choose(
-    m: int, n: int, k: int, lanes: int, target: Target, y_runs: tuple[bool, bool], x_runs: bool
-) -> Tile:
-    """The best tile for (m, k) times (k, n).
-
-    `y_runs` says whether y's elements lie next to each other along n, and along k; `x_runs` whether
-    x's do along k.
-    """
-    along_n, along_k = y_runs
-    options = list(_outer(m, n, k, lanes, target, pack=not along_n))
-    if x_runs and along_k:
-        options += _dot(m, n, k, lanes, target)
+def choose(problem: Problem, target: Target) -> Tile:
+    """The tile that costs least."""
+    along_k, along_n = problem.y_along
+    options = _outer(problem, target, pack=True)
+    if along_n:
+        options += _outer(problem, target, pack=False)
+    if problem.x_along and along_k:
+        options += _dot(problem, target)
     return min(options, key=lambda tile: tile.cycles)
 
 
-def _outer(m: int, n: int, k: int, lanes: int, target: Target, pack: bool) -> list[Tile]:
+def _outer(problem: Problem, target: Target, pack: bool) -> list[Tile]:
+    m, n, k, lanes = problem.m, problem.n, problem.k, problem.lanes
     vectors = math.ceil(n / lanes)
+    most_columns = min(vectors, 4, max(1, _PANEL_BYTES // (k * lanes * problem.itemsize)))
+    copying = _copying(problem) if pack else 0.0
+    # Rows a page apart cost a look into the second table of addresses each.
+    turn = 0.0 if pack else _far_apart(problem.y_pitch, k)
     tiles = []
-    for columns in range(1, min(vectors, 4) + 1):
+    for columns in range(1, most_columns + 1):
         most = (target.registers - columns - 1) // columns
+        if problem.x_along and problem.x_pitch % 4096 == 0:
+            most = min(most, _WAYS)
         for rows in range(1, min(m, most) + 1):
-            cycles = 0.0
+            cycles = copying
             for height, times_m in _split(m, rows):
                 for width, times_n in _split(vectors, columns):
-                    busy = max(height * width, height + width, _LATENCY)
-                    cycles += times_m * times_n * (k * busy / 2 + 20)
-            cycles += pack * k * n * _PACK
+                    busy = _busy(height, width)
+                    cycles += times_m * times_n * (k * (busy + turn) + 20)
             tiles.append(Tile("outer", rows, columns, pack, cycles))
     return tiles
 
 
-def _dot(m: int, n: int, k: int, lanes: int, target: Target) -> list[Tile]:
+def _busy(rows: int, columns: int) -> float:
+    """Cycles for a step of a tile: the busier units', and some for each load beside them."""
+    loads = rows + columns
+    return max(rows * columns, loads, _LATENCY) / 2 + 0.1 * loads
+
+
+def _copying(problem: Problem) -> float:
+    """Cycles to copy y: whole vectors where it runs along n, else one element after another."""
+    if problem.y_along[1]:
+        vectors = math.ceil(problem.n / problem.lanes) * problem.k
+        return vectors * (1.5 + _far_apart(problem.y_pitch, problem.k))
+    return problem.k * problem.n * _PACK
+
+
+def _far_apart(pitch: int, rows: int) -> float:
+    """What reading one row after another costs beyond the reading, if they fill many pages."""
+    return 1.0 if pitch * rows > _PAGES * 4096 and pitch >= 1024 else 0.0
+
+
+def _dot(problem: Problem, target: Target) -> list[Tile]:
+    m, n, k, lanes = problem.m, problem.n, problem.k, problem.lanes
     steps = math.ceil(k / lanes)
     tiles = []
     for columns in range(1, min(n, 8) + 1):
@@ -94,8 +143,10 @@ def _dot(m: int, n: int, k: int, lanes: int, target: Target) -> list[Tile]:
             cycles = 0.0
             for height, times_m in _split(m, rows):
                 for width, times_n in _split(n, columns):
-                    busy = max(height * width, height + width, _LATENCY)
-                    cycles += times_m * times_n * (steps * busy / 2 + _adding_up(height, width, lanes))
+                    # The rows of x stay in the first cache; those of y come from the second.
+                    busy = _busy(height, width) + 0.03 * width
+                    cycles += times_m * times_n * steps * busy
+                    cycles += times_m * times_n * _adding_up(height, width, lanes)
             tiles.append(Tile("dot", rows, columns, False, cycles))
     return tiles
 

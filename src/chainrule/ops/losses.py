@@ -8,7 +8,7 @@ import numpy as np
 from chainrule.aval import Aval, aval_of, float_dtype
 from chainrule.errors import DataError, DtypeError, OptionError, ShapeError, unknown
 from chainrule.ops.arithmetic import binary, like, where
-from chainrule.ops.elementwise import REAL, sigmoid
+from chainrule.ops.elementwise import REAL, cast, sigmoid
 from chainrule.ops.lowering import Expand
 from chainrule.ops.promotion import as_floating
 from chainrule.ops.reduce import reduce_sum
@@ -148,7 +148,9 @@ def _slope(g: Any, logits: Any, ids: Any, *, reduction: str = "mean") -> np.ndar
 def _is_class(logits: Any, ids: Any) -> Any:
     """For each row and class, whether it is the row's own."""
     classes = shape_of(logits)[-1]
-    return checked_ids(ids, classes=classes)[..., None] == np.arange(classes)
+    # As numbers of 32 bits, of which a register holds twice as many.
+    checked = cast(checked_ids(ids, classes=classes), dtype=np.int32)
+    return checked[..., None] == np.arange(classes, dtype=np.int32)
 
 
 def _composed_cross_entropy(logits: Any, ids: Any, reduction: str) -> Any:

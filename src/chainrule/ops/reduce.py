@@ -223,9 +223,12 @@ def _first_place(x: Any, best: Op, axis: int | None, keepdims: bool) -> Any:
     shape = shape_of(x)
     at = one_axis(best.name, axis, shape)
     count = shape[at]
-    places = np.arange(count).reshape([count if i == at else 1 for i in range(len(shape))])
+    # Numbers as short as the data's: twice as many fit a register as of 64 bits.
+    places = np.arange(count, dtype=np.int32)
+    places = places.reshape([count if i == at else 1 for i in range(len(shape))])
     found = logical_or(x == best(x, axis=at, keepdims=True), isnan(x))
-    return reduce_min(where(found, places, count), axis=at, keepdims=keepdims)
+    place = reduce_min(where(found, places, count), axis=at, keepdims=keepdims)
+    return cast(place, dtype=_INT)
 
 
 def _position(name: str, function: Callable, best: Op, word: str, example: str) -> Op:
