@@ -1,6 +1,7 @@
 """What every optimizer keeps: PyTorch's steps, purity, dtypes, declared ranges."""
 
 import dataclasses
+import importlib
 import json
 import math
 import pickle
@@ -104,6 +105,20 @@ def test_a_trace_of_the_update_gives_the_same_bits(case: Case) -> None:
         assert kept.keys() == state.keys()
         for name, array in state.items():
             np.testing.assert_array_equal(kept[name], array)
+
+
+@ALL
+def test_compiled_updates_are_the_eager_ones(case: Case) -> None:
+    pytest.importorskip("llvmlite")
+    compiled = importlib.import_module("chainrule.compile").compile(case.optimizer.update)
+    value, state = START["w"], case.optimizer.init(START["w"])
+    for count in range(1, 9):
+        arguments = value, np.sin(value * count), state, np.asarray(count), np.asarray(0.1 / count)
+        value, state = case.optimizer.update(*arguments)
+        fast, kept = compiled(*arguments)
+        np.testing.assert_allclose(fast, value, rtol=1e-12, atol=1e-14)
+        for name, array in state.items():
+            np.testing.assert_allclose(kept[name], array, rtol=1e-12, atol=1e-14)
 
 
 @pytest.mark.parametrize(

@@ -172,3 +172,28 @@ def test_a_run_is_judged_by_its_averages_and_trains_without_them(kind: str, fit,
     np.testing.assert_allclose(run.outputs(digits[1]), model(x).numpy(), rtol=1e-5, atol=1e-5)
     assert run.history[-1]["val_loss"] == run.evaluate(digits[1]).loss
     assert run.history[-1]["val_loss"] != plain.history[-1]["val_loss"]
+
+
+def test_the_averaged_model_has_statistics_of_its_own_weights(fit, digits, torch) -> None:
+    """As PyTorch's update_bn: the plain average over the batches, in their order."""
+    layers = lambda: nn.Sequential(  # noqa: E731
+        nn.Linear(784, 12), nn.BatchNorm(12), nn.ReLU(), nn.Linear(12, 10)
+    )
+    run = fit(model=layers(), optimizer=OPTIMIZERS["swa"], batch_size=50)
+    before = run.model.state_dict()
+    twin = run.averaged_model()
+    theirs = torch.nn.Sequential(
+        torch.nn.Linear(784, 12), torch.nn.BatchNorm1d(12), torch.nn.ReLU(), torch.nn.Linear(12, 10)
+    )
+    weights = before | run.averages
+    theirs.load_state_dict({path: torch.tensor(array) for path, array in weights.items()})
+    x = digits[0].transform(digits[0].x)
+    batches = [torch.tensor(x[i : i + 50]) for i in range(0, 250, 50)]
+    torch.optim.swa_utils.update_bn(batches, theirs)
+    for path, array in twin.state_dict().items():
+        np.testing.assert_allclose(array, theirs.state_dict()[path].numpy(), rtol=2e-5, atol=1e-6)
+    assert not np.allclose(twin.state_dict()["1.running_mean"], before["1.running_mean"])
+    for path, array in run.model.state_dict().items():
+        np.testing.assert_array_equal(array, before[path])
+    assert not twin.training
+    assert twin[1].momentum == run.model[1].momentum

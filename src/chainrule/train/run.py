@@ -16,6 +16,7 @@ from chainrule.optim import Optimizer
 from chainrule.optim.schedules import Plateau, Schedule, Waiting
 from chainrule.train import folder as files
 from chainrule.train import inference
+from chainrule.train.averaged import averaged_model
 from chainrule.train.callbacks import Callback, column
 from chainrule.train.info import DataInfo
 from chainrule.train.loop import NO_TOTALS, train
@@ -106,10 +107,18 @@ class Run:
         """The averaged weights by path, where the optimizer is an optim.EMA or optim.SWA.
 
         Evaluation and prediction use them in place of the model's own, with which training goes on.
-        Buffers are the model's. To keep the averages alone:
-        `run.model.load_state_dict(run.averages, strict=False)`.
+        Buffers are the model's; where it has batch norms, take `averaged_model`.
         """
         return self.stepper.averages()
+
+    def averaged_model(self) -> nn.Module:
+        """A copy of the model with the averaged weights; the model itself stays as it is.
+
+        The running statistics of its batch norms are measured anew on the training data, for those
+        of the model belong to other weights. (PyTorch's `swa_utils.update_bn`.)
+        """
+        size = self.settings.batch_size
+        return averaged_model(self.model, self.averages, self.data, size)
 
     def observe(self, row: dict[str, Any]) -> None:
         """Let a schedule that follows a figure see an epoch's row.
