@@ -1,0 +1,188 @@
+"""How far two right ways to compute a graph may lie apart, derived from the graph's own ops.
+
+A graph is run with NumPy, and with every value goes a bound on its rounding error, to first order
+(Higham, Accuracy and Stability of Numerical Algorithms, chapters 2 and 3). With u = eps / 2:
+
+- an op that is rounded once, or c times as much: c u |result|, and |df/dx| times each argument's
+- a sum or product of n terms, in any order: n u / (1 - n u) times the sum of their absolute values
+- a comparison that the errors of its arguments may turn over: 1, so that what it selects between
+  may differ by the difference of both
+
+Each of two computations is within the bound of the true value, so they are within twice of it.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from chainrule.graph import Graph
+from chainrule.ops.table import PROJECT, Op
+
+ROUNDED_ONCE = frozenset(
+    "add subtract multiply divide negative absolute square sqrt reciprocal relu maximum minimum"
+    " clip where cast copy checked_ids stop_gradient".split()
+)
+"""Elementwise ops whose result is the float nearest to the true one, or nearest to a choice."""
+OTHERS = 16.0
+"""In units of u: 4 ULP for each of NumPy's and the compiler's own functions, twice that for what is
+composed of two of them."""
+COMPARISONS = frozenset("equal not_equal less less_equal greater greater_equal".split())
+STEPS = frozenset("floor ceil round trunc sign".split())
+TERMS = {
+    "sum": lambda x: x.shape[1],
+    "cumsum": np.size,
+    "scatter": np.size,
+}
+"""How many numbers are added up into one; of other linear ops each number is only put in place."""
+
+
+def run_with_bounds(graph: Graph, values: list) -> tuple[list, list[np.ndarray]]:
+    """The results of a graph, and for each how far it may be from the true one."""
+    known: dict = {}
+    for node, value in zip(graph.inputs, values, strict=True):
+        known[node] = (value, np.zeros(np.shape(value)))
+    with np.errstate(all="ignore"):
+        for node in graph.nodes:
+            if node in known:
+                continue
+            if node.op is None:
+                known[node] = (node.value, np.zeros(np.shape(node.value)))
+                continue
+            pairs = [known[arg] for arg in node.args]
+            known[node] = _step(node.op, node.params, pairs)
+    results = [known[node] for node in graph.outputs]
+    return [value for value, _ in results], [bound for _, bound in results]
+
+
+def _step(op: Op, params: dict, pairs: list) -> tuple[Any, Any]:
+    if op is PROJECT:
+        bundle, bounds = pairs[0]
+        return bundle[params["index"]], bounds[params["index"]]
+    args, errors = [value for value, _ in pairs], [error for _, error in pairs]
+    out = op(*args, **params)
+    return out, _bound(op, params, out, args, errors)
+
+
+def _bound(op: Op, params: dict, out: Any, args: list, errors: list) -> Any:
+    if not np.size(out):
+        return np.zeros(np.shape(out))
+    wide = [np.asarray(arg, np.float64) for arg in args]
+    spread = [np.broadcast_to(np.nan_to_num(e, nan=np.inf), np.shape(e)) for e in errors]
+    rule: Callable = _linear
+    if op.elementwise or op.name in ("copy", "where", "clip"):
+        rule = _elementwise
+    elif op.name in ("matmul", "linear", "einsum"):
+        rule = _products
+    elif op.name in ("max", "min", "any", "all", "prod"):
+        rule = _folds
+    elif np.asarray(out).dtype.kind != "f" or not op.differentiable:
+        rule = _chosen
+    return np.asarray(rule(op, params, out, wide, spread)) + np.zeros(np.shape(out))
+
+
+def unit(out: Any) -> float:
+    """The largest relative error of one rounding."""
+    dtype = np.asarray(out).dtype
+    return float(np.finfo(dtype).eps) / 2 if dtype.kind == "f" else 0.0
+
+
+def _tiny(out: Any) -> float:
+    dtype = np.asarray(out).dtype
+    return 4 * float(np.finfo(dtype).smallest_subnormal) if dtype.kind == "f" else 0.0
+
+
+def _elementwise(op: Op, params: dict, out: Any, args: list, errors: list) -> Any:
+    size = np.abs(np.asarray(out, np.float64))
+    own = unit(out) * (1.0 if op.name in ROUNDED_ONCE else OTHERS) * size + _tiny(out)
+    own = np.where(np.isfinite(size), own, 0.0)
+    if op.name in COMPARISONS:
+        x, y = args
+        return (errors[0] + errors[1] > 0) & (np.abs(x - y) <= errors[0] + errors[1])
+    if op.name == "where":
+        condition, x, y = args
+        chosen = np.where(condition != 0, errors[1], errors[2])
+        return np.where(errors[0] > 0, np.abs(x - y) + errors[1] + errors[2], chosen) + own
+    if op.name in STEPS:
+        near = op(args[0] + errors[0], **params) - op(args[0] - errors[0], **params)
+        return np.where(errors[0] > 0, np.abs(near), 0.0)
+    if not any(np.any(error) for error in errors):
+        return own
+    if not op.partials or np.asarray(out).dtype.kind != "f":
+        return sum(np.where(error > 0, np.inf, 0.0) for error in errors) + own
+    bound = own
+    for partial, error in zip(op.partials, errors, strict=True):
+        if partial is not None and np.any(error):
+            slope = partial(np.asarray(out, np.float64), *args, **params) if callable(partial) else 1
+            slope = np.abs(np.asarray(slope, np.float64))
+            if op.name in ("maximum", "minimum", "clip", "relu", "absolute"):
+                slope = 1.0  # near a kink, the slope of the other side
+            bound = bound + np.where(error > 0, slope * error, 0.0)
+    return bound
+
+
+def _linear(op: Op, params: dict, out: Any, args: list, errors: list) -> Any:
+    """Of what adds up or moves elements, with factors of 1: the same done to the bounds."""
+
+    def apply(values: list) -> np.ndarray:
+        if op.jvp is not None:
+            return np.asarray(op.jvp(values, out, *args, **params))
+        linear = [v if op.is_linear_in(i) else a for i, (v, a) in enumerate(zip(values, args, strict=True))]
+        whole = [v if op.is_linear_in(i) else v.astype(np.int64) for i, v in enumerate(linear)]
+        return np.asarray(op(*whole, **params))
+
+    terms = TERMS.get(op.name, lambda x: 1)(np.asarray(args[0]))
+    share = terms * unit(out)
+    own = share / (1 - share) * apply([np.abs(x) for x in args])
+    wrong = any(np.any(e) for i, e in enumerate(errors) if not op.is_linear_in(i))
+    return apply(errors) + own + _tiny(out) + (np.inf if wrong else 0.0)
+
+
+def _products(op: Op, params: dict, out: Any, args: list, errors: list) -> Any:
+    sizes = [np.abs(x) for x in args]
+    worst = op(*[x + e for x, e in zip(sizes, errors, strict=True)], **params)
+    terms = max(np.size(x) for x in args) if op.name == "einsum" else args[0].shape[-1] + 1
+    share = terms * unit(out)
+    whole = op(*sizes, **params)
+    return np.maximum(worst - whole, 0) + (share / (1 - share) + 1e-15) * worst + _tiny(out)
+
+
+def _folds(op: Op, params: dict, out: Any, args: list, errors: list) -> Any:
+    (x,), (error,) = args, errors
+    options = {name: params[name] for name in ("axis", "keepdims") if name in params}
+    largest = np.max(error, initial=0.0, **options)
+    if op.name in ("max", "min"):
+        return largest
+    if op.name in ("any", "all"):
+        return largest > 0
+    terms = x.size // max(1, np.size(out))
+    relative = np.sum(np.where(error > 0, error / np.abs(x), 0.0), **options)
+    return np.abs(np.asarray(out, np.float64)) * (relative + terms * unit(out)) + _tiny(out)
+
+
+def _chosen(op: Op, params: dict, out: Any, args: list, errors: list) -> Any:
+    """Of what is right or wrong as a whole, such as the order of elements."""
+    return np.inf if any(np.any(error) for error in errors) else OTHERS * unit(out) * np.abs(out)
+
+
+def misfit(got: Any, want: Any, bound: Any) -> str:
+    """What is wrong with a result; empty where it is within a bound."""
+    got, want = np.asarray(got), np.asarray(want)
+    if (got.shape, got.dtype) != (want.shape, want.dtype):
+        return f"{got.dtype}{list(got.shape)} instead of {want.dtype}{list(want.shape)}"
+    if got.dtype.kind not in "f":
+        apart = (got != want) & (np.asarray(bound) == 0)
+        sure = apart
+    else:
+        with np.errstate(all="ignore"):
+            wide, expected = got.astype(np.float64), want.astype(np.float64)
+            near = np.abs(wide - expected) <= np.asarray(bound)
+        same = (wide == expected) | (np.isnan(wide) & np.isnan(expected))
+        sure = ~(near | same | np.isinf(bound))
+    if not np.any(sure):
+        return ""
+    place = tuple(int(i) for i in np.argwhere(sure)[0]) if got.ndim else ()
+    return (
+        f"at {place}: {got[place]!r} instead of {want[place]!r}, "
+        f"bound {np.broadcast_to(bound, got.shape)[place]:.3g}; {int(np.sum(sure))} places"
+    )
