@@ -21,7 +21,9 @@ from chainrule.graph.node import Node
 class Kernel:
     """The code of a group. Task number t computes `grain` elements of axis `axis` from t * grain on.
 
-    The division depends on shapes alone, never on the number of threads.
+    The division depends on shapes alone, never on the number of threads. `ahead` are selections of
+    rows that the next step begins with: their memory is asked for in the course of this one.
+    `prologue` makes the rows of a product's first argument, band by band, just before they are used.
     """
 
     name: str
@@ -29,6 +31,8 @@ class Kernel:
     axis: int
     grain: int
     tasks: int
+    ahead: tuple[Node, ...] = ()
+    prologue: Group | None = None
 
     def rows(self) -> int:
         return self.group.dims[self.axis] if self.group.dims else 1
@@ -49,9 +53,18 @@ def emit_kernel(
     def addresses(root: Node) -> ir.Value:
         return code.address(table, slot_of(root))
 
-    body = Body(code, kernel.group, places, addresses, lambda: code.address(table, fault_slot))
+    def body_of(group: Group) -> Body:
+        return Body(code, group, places, addresses, lambda: code.address(table, fault_slot))
+
+    body = body_of(kernel.group)
     if kernel.group.kind == "product":
-        _emit_product(code, Product(body), kernel, task)
+        product = Product(body, kernel.ahead)
+        if kernel.prologue is not None:
+            before = body_of(kernel.prologue)
+            product.before_band = lambda first, count: loops.emit_map(
+                code, before, first, code.plus(first, count)
+            )
+        _emit_product(code, product, kernel, task)
     else:
         start, stop = _bounds(code, kernel, task)
         emit = loops.emit_rows if kernel.group.kind == "rows" else loops.emit_map

@@ -9,13 +9,11 @@ from llvmlite import ir
 from chainrule.compile.body import SCALAR, Body
 from chainrule.compile.code import I64, Code, Part
 from chainrule.compile.lanes import Value
-from chainrule.compile.tiles import product_lanes, product_tile
+from chainrule.compile.tiles import product_lanes, product_tile, strip_columns
 from chainrule.graph.node import Node
 from chainrule.ops.lowering import View
 
 I32 = ir.IntType(32)
-_BLOCK_BYTES = 192 * 1024
-"""So much of y is gone through for all rows of x before the next part of it is begun."""
 
 
 class Product:
@@ -24,6 +22,7 @@ class Product:
     def __init__(self, body: Body, ahead: Sequence[Node] = ()):
         self.body = body
         self.ahead = ahead
+        self.before_band: Callable[[Any, int], None] | None = None
         self.code = body.code
         self.node: Node = body.group.product
         x, y = self.node.args
@@ -188,14 +187,15 @@ class Product:
 
     def _emit_dots(self, b: Any, m0: Any, rows: int, n0: Any, columns: int) -> None:
         code = self.code
-        wide = max(self.tile.columns, _BLOCK_BYTES // (self.k * self.dtype.itemsize))
-        wide -= wide % self.tile.columns
+        wide = strip_columns(self.tile, self.k, self.dtype)
 
         def strip(block: Any, width: int) -> None:
             held = code.scratch(self.dtype, self.tile.rows * width)
 
             def band(i: Any, height: int) -> None:
                 m, n = code.plus(m0, i), code.plus(n0, block)
+                if self.before_band is not None:
+                    self.before_band(m, height)
 
                 def tile(j: Any, across: int) -> None:
                     self._dot_tile(b, m, height, code.plus(n, j), across, held, width, j)

@@ -46,11 +46,8 @@ class Program:
     ):
         self.target = target or host()
         self.graph = simplified(graph)
-        self.places = Places(self.graph)
-        self.fusion = Fusion(self.places)
+        self._arrange(donated or {})
         inputs, outputs = self.graph.inputs, self.places.outputs
-        wanted = {outputs[out]: inputs[given] for out, given in (donated or {}).items()}
-        self.schedule = Schedule(self.fusion, wanted, self.target)
         self.plan = plan_memory(self.schedule, outputs)
         self._number_slots()
         self._moving = [(inputs if kind == "in" else outputs)[number] for kind, number in moving]
@@ -60,6 +57,22 @@ class Program:
         self.code = build(lambda: self._write(strides), self._key(strides), self.target, cache)
         self.lock = threading.Lock()
         self._make_memory()
+
+    def _arrange(self, donated: Mapping[int, int]) -> None:
+        """Divide the work, so that every donated output ends in the memory of its input."""
+        apart: set[int] = set()
+        while True:
+            self.places = Places(self.graph, sorted(apart))
+            self.fusion = Fusion(self.places)
+            inputs, outputs = self.graph.inputs, self.places.outputs
+            wanted = {outputs[out]: inputs[given] for out, given in donated.items()}
+            self.schedule = Schedule(self.fusion, wanted, self.target)
+            # Not so where the group that computes one reads the input elsewhere or later, too.
+            granted = self.schedule.donated
+            refused = {n for n in donated if granted.get(outputs[n]) is not inputs[donated[n]]}
+            if refused <= apart:
+                return
+            apart |= refused
 
     def _number_slots(self) -> None:
         """Give each buffer that kernels touch its place in the table of addresses."""
@@ -74,7 +87,7 @@ class Program:
     def _key(self, strides: dict[int, int]) -> str:
         """All that the machine code depends on, in words."""
         divisions = [
-            (k.group.kind, k.group.dims, k.axis, k.grain, len(k.ahead))
+            (k.group.kind, k.group.dims, k.axis, k.grain, len(k.ahead), k.prologue is None)
             for k in self.schedule.kernels
         ]
         donated = [(self.slots[a], self.slots[b]) for a, b in self.schedule.donated.items()]
@@ -157,7 +170,7 @@ class Program:
             for place, (_, calls) in enumerate(self.segments):
                 self._run_segment(place, number, after, threads)
                 for group in calls:
-                    self._call(group.first)
+                    self._call(group.first, number)
 
     def _run_segment(self, place: int, first: int, stop: int, threads: int) -> None:
         table, bases = self.table.ctypes.data, self.bases.ctypes.data
@@ -170,11 +183,15 @@ class Program:
             threading.Thread(target=self._together[place], args=args, daemon=True)
             for _ in range(threads - 1)
         ]
-        for thread in others:
-            thread.start()
-        self._together[place](*args)
-        for thread in others:
-            thread.join()
+        try:
+            for thread in others:
+                thread.start()
+            self._together[place](*args)
+        finally:
+            # Also after a second Ctrl-C, for they work in memory that is given back after this.
+            for thread in others:
+                if thread.ident is not None:
+                    thread.join()
 
     def alone(self, place: int) -> Callable[[], None]:
         """A segment as a function of nothing, for one step on one thread: quick to call."""
@@ -200,8 +217,8 @@ class Program:
             self.fault[0] = 0
             return self.results(threads)
 
-    def _call(self, node: Node) -> None:
-        args = [] if node.op is PROJECT else [self._value(arg) for arg in node.args]
+    def _call(self, node: Node, step: int) -> None:
+        args = [] if node.op is PROJECT else [self._value(arg, step) for arg in node.args]
         with np.errstate(all="ignore"):
             if node.op is PROJECT:
                 made = self.bundles[node.args[0]][node.params["index"]]
@@ -210,15 +227,20 @@ class Program:
         if node.op.several:
             self.bundles[node] = made
         else:
-            self.buffers[node][...] = made
+            self._now(node, step)[...] = np.reshape(made, -1)
 
-    def _value(self, node: Node) -> Any:
+    def _now(self, root: Node, step: int) -> np.ndarray:
+        """The elements that a buffer has in a step."""
+        first = step * root.aval.size if root in self._moving else 0
+        return self.buffers[root].reshape(-1)[first:][: root.aval.size]
+
+    def _value(self, node: Node, step: int) -> Any:
         root, view = self.places.refs[node]
         if is_number(root) or (root.is_constant and root not in self.buffers):
             return root.value
         if root.is_input and root.aval.weak:
-            return self.buffers[root].item()
-        whole = self.buffers[root].reshape(-1)[view.offset :]
+            return self._now(root, step).item()
+        whole = self._now(root, step)[view.offset :]
         strides = tuple(step * whole.itemsize for step in view.strides)
         return np.lib.stride_tricks.as_strided(whole, view.shape, strides)
 

@@ -1,8 +1,9 @@
 """What a program consists of, for people: groups, tiles, buffers, work, and what bounds it."""
 
 import math
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
+from chainrule.compile.groups import Group
 from chainrule.compile.kernels import Kernel
 from chainrule.compile.program import Program
 from chainrule.compile.tiles import product_tile
@@ -36,10 +37,12 @@ class Report:
     def __init__(self, program: Program):
         self.program = program
         self.entries = [
-            _entry(program, number, kernel)
+            _entry(program, number, kernel, group)
             for number, phase in enumerate(program.schedule.phases)
             for chain in phase.chains
             for kernel in chain.kernels
+            for group in (kernel.prologue, kernel.group)
+            if group is not None
         ]
         self.entries += [
             Entry(number, "", "call", (), (group.first.op.name,), (), "", 1, 0, 0)
@@ -89,8 +92,7 @@ class Report:
     __repr__ = __str__
 
 
-def _entry(program: Program, phase: int, kernel: Kernel) -> Entry:
-    group = kernel.group
+def _entry(program: Program, phase: int, kernel: Kernel, group: Group) -> Entry:
     stored = list(group.stored)
     read = program.fusion.needs(group)
     tile = ""
@@ -123,7 +125,7 @@ def _flops(node: Node) -> int:
     return node.aval.size if node.aval.dtype.kind == "f" else 0
 
 
-def _touched(node: Node, group: Any) -> int:
+def _touched(node: Node, group: Group) -> int:
     """Bytes of a buffer that a group reads or writes: of a selection by ids, what is selected."""
     for member in group.roles:
         if len(member.args) > 1 and member.args[0] is node and not callable(member.op.emit):

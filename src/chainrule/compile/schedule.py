@@ -10,14 +10,16 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from chainrule.aval import Aval
-from chainrule.compile.groups import Fusion, Group
+from chainrule.compile.groups import FULL, Fusion, Group, levels, stages
 from chainrule.compile.kernels import Kernel, divided
 from chainrule.compile.lowered import Places
 from chainrule.compile.target import Target
-from chainrule.compile.tiles import product_tile
+from chainrule.compile.tiles import Tile, product_tile, strip_columns
 from chainrule.graph.node import Node
 from chainrule.ops.lowering import Fold, Gather, View
 
+_WORTH_ASKING = 4096
+"""Bytes of a selection below which the processor does not wait long for it anyway."""
 _LEAST = 8000.0
 """Cycles that a task is worth at least: handing it out costs some hundred."""
 _TASKS = 4
@@ -66,18 +68,48 @@ class Schedule:
     def kernels(self) -> list[Kernel]:
         return [k for phase in self.phases for chain in phase.chains for k in chain.kernels]
 
+    def ask_ahead(self, ids: Iterable[Node]) -> None:
+        """Let the largest product ask for the rows that these ids will select in the next step.
+
+        Otherwise each step would begin by waiting for memory.
+        """
+        found = set(ids)
+        selections = tuple(
+            node
+            for node in self.places.computed
+            if isinstance(node.op.emit, Gather)
+            and len(node.args) == 2
+            and node.args[0].is_input
+            and node.args[1] in found
+            and node.aval.size * node.aval.dtype.itemsize > _WORTH_ASKING
+        )
+        products = [k for k in self.kernels if k.group.kind == "product" and k.group.dims[0] == 1]
+        outer = [k for k in products if self._tile(k).scheme == "outer"]
+        if selections and outer:
+            max(outer, key=lambda kernel: self.cost(kernel.group)).ahead = selections
+
+    def _tile(self, kernel: Kernel) -> Tile:
+        return product_tile(kernel.group, self.places, self.target)
+
     def _in_place(self, out: Node, place: Node) -> bool:
         """Whether a group may write over an input: it reads it only where it writes."""
         group = self.fusion.home.get(out)
         if group is None or place.aval != out.aval or group.kind == "call":
             return False
+        dims = group.dims if group.roles[out] == FULL else group.dims[:1]
+        if group.kind == "rows" and group.roles[out] == FULL:
+            # What is written in an earlier stage must not be read in a later one.
+            if levels(group, self.places)[out] + 1 < stages(group, self.places):
+                return False
         for node in group.roles:
             for arg in node.args:
                 if self.places.refs[arg].root is not place:
                     continue
                 if node is group.product or isinstance(node.op.emit, (Fold, Gather)):
                     return False
-                if self.places.on(arg, node.aval.shape, group.dims) != View.whole(group.dims):
+                if group.roles[node] != group.roles[out]:
+                    return False
+                if self.places.on(arg, node.aval.shape, dims) != View.whole(dims):
                     return False
         return True
 
@@ -215,7 +247,35 @@ class Schedule:
         kernels = [
             Kernel("", group, 1 if group.kind == "product" else 0, grain, tasks) for group in groups
         ]
-        return Chain(kernels)
+        return Chain(self._with_prologues(kernels))
+
+    def _with_prologues(self, kernels: list[Kernel]) -> list[Kernel]:
+        """Let products make the rows of their first argument themselves, band by band.
+
+        So the rows are still in the first cache when they are used.
+        """
+        kept = list(kernels)
+        for kernel in kernels:
+            if kernel.group.kind != "product" or not self._reads_once(kernel.group):
+                continue
+            root = self.places.refs[kernel.group.product.args[0]].root
+            for other in kept[: kept.index(kernel)]:
+                between = kept[kept.index(other) + 1 : kept.index(kernel)]
+                early = any(other.group in self.before(k.group) for k in between)
+                if other.group.kind == "map" and root in other.group.stored and not early:
+                    if len(other.group.dims) > 1:
+                        kernel.prologue = other.group
+                        kept.remove(other)
+                        break
+        return kept
+
+    def _reads_once(self, group: Group) -> bool:
+        """Whether the code of a product goes through the rows of its first argument only once."""
+        tile = product_tile(group, self.places, self.target)
+        x = group.product.args[0]
+        return tile.scheme == "dot" and strip_columns(tile, x.aval.shape[2], x.aval.dtype) >= (
+            group.dims[2]
+        )
 
     def _alone(self, group: Group, cost: float) -> Kernel:
         """A group that shares nothing within its phase is divided along its longest axis."""

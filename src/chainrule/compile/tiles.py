@@ -11,6 +11,8 @@ import math
 from dataclasses import dataclass
 from typing import NamedTuple
 
+import numpy as np
+
 from chainrule.compile.groups import Group
 from chainrule.compile.lowered import Places
 from chainrule.compile.target import Target
@@ -21,6 +23,8 @@ _PACK = 4.0
 """Cycles to copy one element into a panel."""
 _PANEL_BYTES = 256 * 1024
 """A panel of y stays in the second cache, and on the stack."""
+_STRIP_BYTES = 384 * 1024
+"""So much of y stays in the second cache while the rows of x go by."""
 _PAGES = 64
 """Pages whose addresses the processor has at hand."""
 _WAYS = 8
@@ -71,6 +75,12 @@ def product_tile(group: Group, places: Places, target: Target) -> Tile:
     x_along = x_step[2] == 1 or k == 1
     pitches = (size * y_step[1], size * (x_step[1] if x_along else x_step[2]))
     return choose(Problem(m, n, k, lanes, size, along, x_along, *pitches), target)
+
+
+def strip_columns(tile: Tile, k: int, dtype: np.dtype) -> int:
+    """Columns that `dot` goes through for all rows of x before it begins with further ones."""
+    columns = max(tile.columns, _STRIP_BYTES // (k * dtype.itemsize))
+    return columns - columns % tile.columns
 
 
 def product_lanes(group: Group, target: Target) -> int:
