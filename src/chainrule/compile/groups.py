@@ -86,6 +86,8 @@ class Fusion:
         emit = node.op.emit
         if not computable(node):
             self._new("call", (), node)
+        elif node in self.places.apart:
+            self._new("map", squeezed(node.aval.shape), node)
         elif callable(emit):
             self._place_elementwise(node)
         elif isinstance(emit, Fold):

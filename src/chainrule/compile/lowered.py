@@ -6,7 +6,7 @@ Values that only move elements are views of the buffer that they come from.
 """
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -138,9 +138,12 @@ class Selection(NamedTuple):
 
 
 class Places:
-    """Where the value of each node lies: a node of its own buffer, and the part of it."""
+    """Where the value of each node lies: a node of its own buffer, and the part of it.
 
-    def __init__(self, graph: Graph):
+    `apart` are numbers of outputs that are copied at the end, when all else has been computed.
+    """
+
+    def __init__(self, graph: Graph, apart: Collection[int] = ()):
         self.refs: dict[Node, Ref] = {}
         self.computed: list[Node] = []
         self._copies: dict[Node, Node] = {}
@@ -153,8 +156,11 @@ class Places:
                 if node.op is not None:
                     self.computed.append(node)
         self.outputs = [self._own(node) for node in graph.outputs]
+        self.apart: set[Node] = set()
+        for number in apart:
+            self.outputs[number] = self._copied_apart(self.outputs[number])
         self._users: dict[Node, list[Node]] = {}
-        for node in (*graph.calls, *self._copies.values()):
+        for node in (*graph.calls, *self._copies.values(), *self.apart):
             for arg in node.args:
                 self._users.setdefault(arg, []).append(node)
 
@@ -179,6 +185,13 @@ class Places:
             self.refs[copy] = Ref(copy, View.whole(copy.aval.shape))
             self.computed.append(copy)
         return self._copies[node]
+
+    def _copied_apart(self, node: Node) -> Node:
+        copy = call(COPY, node, like=node)
+        self.refs[copy] = Ref(copy, View.whole(copy.aval.shape))
+        self.computed.append(copy)
+        self.apart.add(copy)
+        return copy
 
     def _own(self, node: Node) -> Node:
         """A result has a buffer of its own, all of it, in row-major order."""
