@@ -63,7 +63,14 @@ OPTIMIZERS: dict[str, Any] = {
 }
 
 
-@pytest.mark.parametrize("name", OPTIMIZERS)
+QUICK = ("nadam", "muon", "lookahead", "ema", "groups")
+"""One of each way in which a memory is kept; the others are alike."""
+
+
+@pytest.mark.parametrize(
+    "name",
+    [name if name in QUICK else pytest.param(name, marks=pytest.mark.slow) for name in OPTIMIZERS],
+)
 def test_every_optimizer_goes_on_from_its_folder(
     name: str, fit, digits, same_weights, tmp_path
 ) -> None:
