@@ -24,7 +24,7 @@ from chainrule.tensor import Tensor, tensor
 if TYPE_CHECKING:
     from chainrule import data, doctor, errors, graph, models, nn, optim, random, train, tree, tune
     from chainrule.doctor import certify
-    from chainrule.explain import explain
+    from chainrule.explain import compare, explain, worksheet
     from chainrule.grad import (
         check_custom,
         checkpoint,
@@ -63,6 +63,7 @@ _LATE = MappingProxyType(
         **dict.fromkeys(("numeric_gradient", "numeric_jvp", "step_curve"), "grad"),
         **dict.fromkeys(("Run", "fit", "load_run", "resume"), "train"),
         "certify": "doctor",
+        **dict.fromkeys(("compare", "worksheet"), "explain"),
         "sweep": "tune",
     }
 )

@@ -35,19 +35,26 @@ from typing import Any
 
 from chainrule.explain.api import Options, explain
 from chainrule.explain.document import Report
+from chainrule.explain.grade import Finding, Grade
 from chainrule.explain.report import Checks, Content, Message, Section, Statement
 from chainrule.explain.runs import explain_run
+from chainrule.explain.worksheet import Worksheet, compare, worksheet
 
 __all__ = [
     "Checks",
     "Content",
+    "Finding",
+    "Grade",
     "Message",
     "Options",
     "Report",
     "Section",
     "Statement",
+    "Worksheet",
+    "compare",
     "explain",
     "explain_run",
+    "worksheet",
 ]
 
 

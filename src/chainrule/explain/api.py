@@ -105,12 +105,17 @@ def explain(
     >>> print(report["dL/dz2"])
     dL/dz2 = p - y
     """
-    chosen = _of(options)
+    chosen = options_of(options)
     task, origin = prepare(model, x, y, loss, optimizer, chosen)
-    return Report(build(task, origin), chosen.lang, chosen.detail)
+    return Report(build(task, origin, chosen.weight), chosen.lang, chosen.detail)
 
 
-def _of(options: Mapping[str, Any]) -> Options:
+def options_of(options: Mapping[str, Any]) -> Options:
+    """Options from keyword arguments.
+
+    Raises:
+        OptionError: an unknown name or a value outside its range.
+    """
     known = Options.__dataclass_fields__
     for name in options:
         if name not in known:

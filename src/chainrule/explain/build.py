@@ -10,6 +10,7 @@ import numpy as np
 from chainrule import rng
 from chainrule.explain.builder import Builder, Origin, shown_place
 from chainrule.explain.checks import against_framework, relative
+from chainrule.explain.follow import weight_section
 from chainrule.explain.formula import Formula
 from chainrule.explain.naming import partial
 from chainrule.explain.report import Checks, Content, Message, Section, Statement, Worked
@@ -19,9 +20,14 @@ from chainrule.explain.writing import number_text
 from chainrule.graph import Node
 
 
-def build(task: Task, origin: Origin) -> Content:
-    """The content of a report about one step."""
-    builder = Builder(task, origin)
+def build(task: Task, origin: Origin, weight: str | None = None) -> Content:
+    """The content of a report about one step; with `weight`, also about that weight."""
+    return content_of(Builder(task, origin), weight)
+
+
+def content_of(builder: Builder, weight: str | None = None) -> Content:
+    """The content of a report, from a builder that has made no statements yet."""
+    task = builder.task
     sections = [
         data_section(builder),
         model_section(builder),
@@ -30,6 +36,8 @@ def build(task: Task, origin: Origin) -> Content:
         *update_sections(builder),
         after_section(builder),
     ]
+    if weight is not None:
+        sections.append(weight_section(builder, weight))
     framework = against_framework(task, builder.step)
     checks = _checked(sections, framework, builder.tolerance[0])
     title = Message(
@@ -42,7 +50,7 @@ def build(task: Task, origin: Origin) -> Content:
             "samples": len(task.x),
         },
     )
-    return Content(title, tuple(sections), checks, builder.digits, origin.image_shape)
+    return Content(title, tuple(sections), checks, builder.digits, builder.origin.image_shape)
 
 
 def data_section(builder: Builder) -> Section:
@@ -98,6 +106,7 @@ def _raw(builder: Builder, origin: Origin, raw: np.ndarray) -> Statement:
     picture = origin.image_shape or raw.shape[1:]
     facts = {"shape": "×".join(map(str, picture)), "size": x[0].size}
     key = builder.keys[node] = builder.key_for(builder.names[node])
+    builder.nodes[key] = node
     shown = shown_place(x, place) if builder.writer.turned(node) else place
     value = builder.writer.shown(node)
     return Statement(

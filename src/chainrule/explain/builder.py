@@ -56,6 +56,7 @@ class Builder:
         self.recomputer = Recomputer(self.step, self.names)
         self.differences = Differences(self.step)
         self.keys: dict[Node, str] = {}
+        self.nodes: dict[str, Node] = {}
         self.used: Counter[str] = Counter()
 
     def key_for(self, symbol: str) -> str:
@@ -67,6 +68,7 @@ class Builder:
     def given(self, node: Node, words: Iterable[Message], **more: Any) -> Statement:
         """A statement about a value that is given, not computed."""
         key = self.keys[node] = self.key_for(self.names[node])
+        self.nodes[key] = node
         return Statement(
             key, self.names[node], "", "", self.writer.shown(node), words=tuple(words), **more
         )
@@ -86,6 +88,7 @@ class Builder:
 
     def _one(self, node: Node, symbol: str, words: tuple[Message, ...], **more: Any) -> Statement:
         key = self.key_for(symbol)
+        self.nodes[key] = node
         same = self.names.get(node) not in (None, symbol)
         formula = self.names[node] if same else WRITTEN.get(symbol) or self.writer.definition(node)
         override, place = more.pop("formula", None), more.pop("place", None)

@@ -7,7 +7,7 @@ and the updated parameters are compared with those that eager `value_and_grad` a
 give.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
@@ -52,14 +52,22 @@ class Recomputer:
         what is left of two large numbers after they cancel is known no better than these.
         """
         value = self._wide(self.step.values[node])
-        again = np.asarray(self._compute(node, root=True))
+        again = np.asarray(self._compute(node, self._given, root=True))
         plain = relative(again, value)
         if plain <= self.tolerance or again.dtype.kind != "f":
             return plain
-        moved = np.asarray(self._compute(node, root=True, nudge=_NUDGE))
+        moved = np.asarray(self._compute(node, self._nudged, root=True))
         with np.errstate(all="ignore"):
             shown = float(np.abs(moved - again).max()) / _NUDGE
         return relative(again, value, shown) if np.isfinite(shown) else plain
+
+    def exchanged(self, node: Node, others: Mapping[Node, Any]) -> np.ndarray:
+        """The value again, with other numbers for some of the values that it is computed from."""
+
+        def give(source: Node) -> Any:
+            return others[source] if source in others else self._given(source)
+
+        return np.asarray(self._compute(node, give, root=True))
 
     def _wide(self, value: Any) -> Any:
         array = np.asarray(value)
@@ -89,26 +97,27 @@ class Recomputer:
         for arg in node.args:
             self._gather(arg, False, found)
 
-    def _compute(self, node: Node, root: bool = False, nudge: float = 0.0) -> Any:
-        """A value from the named ones; with `nudge`, these are moved by that share up and down."""
+    def _compute(self, node: Node, give: Callable[[Node], Any], root: bool = False) -> Any:
+        """A value from the named ones, as `give` gives them."""
         if not root and (node in self.names or node.op is None):
-            return self._given(node, nudge)
+            return give(node)
         node, exchanged = self._inside(node)
         several = bool(node.args) and node.args[0].op is not None and node.args[0].op.several
         if (exchanged and node in self.names) or node.op is None or several:
-            return self._given(node, nudge)
-        return self._apply(node, [self._compute(arg, nudge=nudge) for arg in node.args])
+            return give(node)
+        return self._apply(node, [self._compute(arg, give) for arg in node.args])
 
-    def _given(self, node: Node, nudge: float) -> Any:
+    def _given(self, node: Node) -> Any:
         own = self.step.values[node]
-        if node.op is None and node.aval.weak:
-            # A Python number yields to the dtype that it meets; an array of no axes does not.
-            return own
-        value = self._wide(own)
-        if not nudge or value.dtype.kind != "f":
+        # A Python number yields to the dtype that it meets; an array of no axes does not.
+        return own if node.op is None and node.aval.weak else self._wide(own)
+
+    def _nudged(self, node: Node) -> Any:
+        value = self._given(node)
+        if not isinstance(value, np.ndarray) or value.dtype.kind != "f":
             return value
         signs = np.where(np.arange(value.size) % 2 == 0, 1.0, -1.0).reshape(value.shape)
-        return value * (1.0 + nudge * signs)
+        return value * (1.0 + _NUDGE * signs)
 
     def _apply(self, node: Node, args: list) -> Any:
         with np.errstate(all="ignore"):

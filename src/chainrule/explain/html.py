@@ -18,7 +18,7 @@ from chainrule.explain.mathml import Links, write_mathml
 from chainrule.explain.page import SCRIPT, STYLE
 from chainrule.explain.report import Content, Message, Section, Statement
 from chainrule.explain.shapes import shape_text
-from chainrule.explain.wording import is_printed, printed, verdict, worked_line
+from chainrule.explain.wording import blank_line, is_printed, printed, verdict, worked_line
 from chainrule.explain.words import CATALOGUES, Words
 from chainrule.explain.writing import number_text
 
@@ -93,11 +93,15 @@ class _Page:
         bad = " bad" if self.content.checks.failures else ""
         found = zip(*(list(verdict(self.content, words)) for words in self.languages), strict=True)
         sentences = "".join(f"<p>{self._each(list(map(html.escape, v)))}</p>" for v in found)
+        check = (
+            f'<section id="check"><h2>{self.say("section.check")}</h2>'
+            f'<div class="verdict{bad}">{sentences}</div></section>'
+        )
+        check = "" if self.content.blanks else check
         return (
             f'<header><h1>{self.say(self.content.title)}</h1><p class="soft">{self.say("hint")}'
             f'</p><nav aria-label="{self.languages[0]["contents"]}"><ol>{entries}</ol></nav>'
-            f'</header><main>{sections}<section id="check"><h2>{self.say("section.check")}</h2>'
-            f'<div class="verdict{bad}">{sentences}</div></section></main>'
+            f"</header><main>{sections}{check}</main>"
         )
 
     def _section(self, section: Section, statements: list[Statement]) -> str:
@@ -135,7 +139,9 @@ class _Page:
     def _value(self, statement: Statement) -> Iterator[str]:
         value, digits = statement.value, self.content.digits
         key = html.escape(statement.key)
-        if statement.shows == "bars" and value.ndim == 2 and value.shape[1] == 1:
+        if statement.blank:
+            yield f'<p class="number">{blank_line(statement)}</p>'
+        elif statement.shows == "bars" and value.ndim == 2 and value.shape[1] == 1:
             yield from _bars(value.reshape(-1))
         elif is_printed(value):
             rows = printed(value, min(digits, 6))
@@ -168,7 +174,7 @@ class _Page:
         held = {
             statement.key: self._held(statement)
             for statement in self.content.statements()
-            if statement.key in shown | used
+            if statement.key in shown | used and not statement.blank
         }
         words = {
             w.language: {"title": w.say(self.content.title), "summary": w["value.summary"]}

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from chainrule.explain.formula import Formula
 from chainrule.explain.report import Content, Statement
-from chainrule.explain.wording import is_printed, printed, summary, verdict, worked_line
+from chainrule.explain.wording import blank_line, is_printed, printed, summary, verdict, worked_line
 from chainrule.explain.words import Words
 
 
@@ -19,7 +19,8 @@ def write_markdown(content: Content, words: Words, detail: str) -> str:
             lines += [part for m in section.words for part in (words.say(m), "")]
         for statement in statements:
             lines += _statement(statement, content, words, detail)
-    lines += [f"## {words['section.check']}", ""]
+    if not content.blanks:
+        lines += [f"## {words['section.check']}", ""]
     lines += [part for sentence in verdict(content, words) for part in (sentence, "")]
     return "\n".join(lines)
 
@@ -42,6 +43,9 @@ def _statement(statement: Statement, content: Content, words: Words, detail: str
 
 
 def _value(statement: Statement, content: Content, words: Words) -> Iterator[str]:
+    if statement.blank:
+        yield from (blank_line(statement).replace("_", r"\_"), "")
+        return
     if not is_printed(statement.value):
         yield from (f"{words['value']}: {summary(statement.value, content.digits, words)}", "")
         return

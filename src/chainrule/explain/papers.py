@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from chainrule.explain.formula import Formula
 from chainrule.explain.report import Content, Statement
-from chainrule.explain.wording import is_printed, printed, summary, verdict, worked_line
+from chainrule.explain.wording import blank_line, is_printed, printed, summary, verdict, worked_line
 from chainrule.explain.words import Words
 
 _HEAD = r"""\documentclass[11pt,a4paper]{article}
@@ -64,7 +64,8 @@ def write_paper(content: Content, words: Words, detail: str) -> str:
             lines += [_escaped(words.say(message)) + "\n" for message in section.words]
         for statement in statements:
             lines += _statement(statement, content, words, detail)
-    lines.append(rf"\subsection*{{{_escaped(words['section.check'])}}}")
+    if not content.blanks:
+        lines.append(rf"\subsection*{{{_escaped(words['section.check'])}}}")
     lines += [_escaped(sentence) + "\n" for sentence in verdict(content, words)]
     return "\n".join([*lines, r"\end{document}", ""])
 
@@ -94,7 +95,9 @@ def _statement(statement: Statement, content: Content, words: Words, detail: str
 
 
 def _value(statement: Statement, content: Content, words: Words) -> Iterator[str]:
-    if not is_printed(statement.value):
+    if statement.blank:
+        yield _escaped(blank_line(statement))
+    elif not is_printed(statement.value):
         text = summary(statement.value, content.digits, words)
         yield rf"{{\small {_escaped(words['value'])}: {_escaped(text)}}}"
     else:

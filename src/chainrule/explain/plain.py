@@ -56,7 +56,7 @@ def _statement(statement: Statement, words: Words, detail: str) -> dict[str, Any
             "latex": f"{line.left.latex} = {line.middle.latex} = {line.right.latex}",
         }
     value = np.asarray(statement.value)
-    whole = detail == "full" or value.size <= _WHOLE
+    whole = not statement.blank and (detail == "full" or value.size <= _WHOLE)
     return {
         "key": statement.key,
         "symbol": _formula(statement.symbol),

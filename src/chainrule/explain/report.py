@@ -48,6 +48,7 @@ class Statement:
         tolerance: the largest residual of either kind that is right.
         shows: a hint for drawing: "picture", "bars" or "".
         level: from which detail on it is shown.
+        blank: whether the value is left to be filled in.
     """
 
     key: str
@@ -64,6 +65,7 @@ class Statement:
     tolerance: tuple[float, float] = (1e-6, 1e-4)
     shows: str = ""
     level: str = "normal"
+    blank: bool = False
 
     @property
     def right(self) -> bool:
@@ -109,6 +111,7 @@ class Content:
     checks: Checks
     digits: int
     image_shape: tuple[int, int] | None = None
+    blanks: bool = False
 
     def statements(self) -> Iterator[Statement]:
         """Every statement, in order."""

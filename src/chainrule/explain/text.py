@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from chainrule.explain.report import Content, Statement
-from chainrule.explain.wording import is_printed, printed, summary, verdict, worked_line
+from chainrule.explain.wording import blank_line, is_printed, printed, summary, verdict, worked_line
 from chainrule.explain.words import Words
 
 _BOLD, _DIM, _GREEN, _RED, _CYAN = "1", "2", "32", "31", "36"
@@ -35,7 +35,8 @@ class Terminal:
                     lines += self._filled(self.words.say(message), "")
             for statement in statements:
                 lines += ["", *self._statement(statement, content, detail)]
-        lines += ["", *self._heading(self.words["section.check"])]
+        if not content.blanks:
+            lines += ["", *self._heading(self.words["section.check"])]
         paint = _RED if content.checks.failures else _GREEN
         for sentence in verdict(content, self.words):
             lines += [self._paint(line, paint) for line in self._filled(sentence, "")]
@@ -81,7 +82,9 @@ class Terminal:
 
     def _value(self, statement: Statement, content: Content, detail: str) -> Iterator[str]:
         value = statement.value
-        if statement.shows == "picture" and content.image_shape and value.shape[-1] == 1:
+        if statement.blank:
+            yield f"  {blank_line(statement)}"
+        elif statement.shows == "picture" and content.image_shape and value.shape[-1] == 1:
             if detail == "brief":
                 return
             yield from picture(value.reshape(content.image_shape))

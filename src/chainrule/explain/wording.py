@@ -32,7 +32,7 @@ def worked_line(symbol: str, worked: Worked, words: Words) -> Line:
     def spoken(match: re.Match) -> str:
         return words["more"].format(count=match[1])
 
-    expression = _MORE.sub(spoken, worked.expression)
+    expression = _MORE.sub(spoken, worked.expression).replace("@REST@", words["weight.rest"])
     name = Formula.of(symbol)
     several = isinstance(name.tree, Row) and any(map(is_operator, name.tree.items))
     base = rf"\left({symbol}\right)" if several else f"{{{symbol}}}"
@@ -65,8 +65,15 @@ def printed(value: np.ndarray, digits: int) -> list[list[str]]:
     return [[number_text(number, digits) for number in row] for row in rows]
 
 
+def blank_line(statement: Statement) -> str:
+    """What stands where a value is to be filled in."""
+    return f"= ______________  ({shape_text(np.shape(statement.value))})"
+
+
 def verdict(content: Content, words: Words) -> Iterator[str]:
-    """What the checks came to, in sentences."""
+    """What the checks came to, in sentences; of a worksheet nothing, for it is not filled in."""
+    if content.blanks:
+        return
     checks: Checks = content.checks
     facts = {
         "statements": checks.statements,

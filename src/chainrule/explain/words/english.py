@@ -138,12 +138,43 @@ ENGLISH: Mapping[str, str] = MappingProxyType(
         "fold": "Fold all",
         "hint": "Point at a symbol, or move to it with Tab, to see its shape and its numbers.",
         # One weight
-        "weight.acts": "It multiplies {input} = {number}.",
         "weight.value": "The weight before the step.",
         "weight.path": "A path to the loss: {way}. What it adds to the derivative is the product "
         "of the slopes on its way.",
-        "weight.rest": "{count} more paths.",
+        "weight.rest": "all other paths, together",
         "weight.gradient": "The derivative by the weight is the sum over its paths.",
         "weight.update": "Its update.",
+        # Grading
+        "grade.right": "right",
+        "grade.total": "{right} of {all} right",
+        "grade.shape": "the shape is {came}, expected {expected}",
+        "grade.unknown": "the entry that is furthest off is {came}, expected {expected}: "
+        "{formula}",
+        "grade.carried": "follows rightly from the wrong values before it",
+        "grade.bias": "the bias is forgotten: {formula}",
+        "grade.transposed_weight": "the weights are transposed: {formula}",
+        "grade.new_weight": "the weights after the update are used, where those before it "
+        "belong: {formula}",
+        "grade.sign": "the sign is wrong: {formula}",
+        "grade.sum_for_mean": "a sum stands where a mean belongs: {formula}",
+        "grade.mean_for_sum": "a mean stands where a sum belongs: {formula}",
+        "grade.twice": "twice as much as it should be: {formula}",
+        "grade.half": "half of what it should be: {formula}",
+        "grade.added": "the step is added; it goes against the derivative: {formula}",
+        "grade.no_rate": "the learning rate is forgotten: {formula}",
+        "grade.unmoved": "this is the parameter before the step: {formula}",
+        "grade.only_step": "this is the step alone, not the new parameter: {formula}",
+        "grade.softmax_axis": "softmax goes over the wrong axis: each sample's probabilities sum "
+        "to 1",
+        "grade.softmax_sum": "softmax is not divided by the sum: {formula}",
+        "grade.weight_for_slope": "this is the parameter itself, not the derivative by it: "
+        "{formula}",
+        "grade.activation": "the activation is forgotten: {formula}",
+        "grade.mask": "what arrives is handed on as it is; the derivative of this step is "
+        "forgotten: {formula}",
+        "grade.value_for_slope": "multiplied by the value, where its slope belongs: {formula}",
+        "grade.slope_alone": "this is the slope of this step alone, without what arrives: "
+        "{formula}",
+        "grade.transposed": "transposed: {formula}",
     }
 )
