@@ -147,7 +147,7 @@ ACTIVATIONS: Mapping[str, Activation] = MappingProxyType(
         ),
     }
 )
-"""The activations by name. Maxout is a layer with weights of its own, and so not among them."""
+"""The activations by name. Maxout is not among them: it takes the place of the layer before it."""
 
 _OTHER_NAMES = MappingProxyType(
     {"logistic": "sigmoid", "hardsigmoid": "hard_sigmoid", "hard_logistic": "hard_sigmoid"}

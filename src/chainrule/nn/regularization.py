@@ -5,8 +5,9 @@ fold_in(key, crc32(path)), so that its numbers depend on the key and its path al
 layers, the order of calls, or whether the step is compiled. In a trace the key is a traced value,
 and so nothing random is baked in. Called twice under one key, a layer draws the same numbers.
 
-`chainrule.fit` gives step t the key fold_in(key of the run, t): the masks of a resumed run are
-those of one that was not interrupted.
+`chainrule.fit` gives batch i of step t (there are several where gradients are accumulated) the key
+fold_in(fold_in(key of the run, t), i): the masks of a resumed run are those of one that was not
+interrupted.
 """
 
 import contextlib

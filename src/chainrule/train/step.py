@@ -130,7 +130,7 @@ class TrainingStep:
         buffers = self.buffers.read()
         try:
             return self._update(batches, lr)
-        except Exception:
+        except BaseException:  # Ctrl-C, too, must not part buffers from weights
             self.buffers.put(buffers)
             raise
 
