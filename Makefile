@@ -41,7 +41,7 @@ lint: $(STAMP)-dev
 
 bench: $(STAMP)-test
 	$(BIN)/python benchmarks/import_time.py
-	$(BIN)/python benchmarks/training_step.py
+	$(BIN)/python benchmarks/training_step.py --workloads W1,W2 --rounds 5
 
 clean:
 	@test ! -e $(OURS) || rm -rf $(VENV)
@@ -65,7 +65,7 @@ $(STAMP)-venv:
 	@touch $@
 
 $(STAMP)-core: $(STAMP)-venv pyproject.toml
-	$(PIP) install --editable '.[threads]'
+	$(PIP) install --editable '.[jit,threads]'
 	@touch $@
 
 $(STAMP)-test: $(STAMP)-core
