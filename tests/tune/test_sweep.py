@@ -230,12 +230,18 @@ def test_bad_values_meet_words(arguments: tuple, options: Any, message: str) -> 
 def test_a_study_is_not_mixed_with_another(tmp_path: Path) -> None:
     storage = tmp_path / "s.journal"
     sweep(objectives.parabola, SPACE, trials=2, storage=storage)
-    with pytest.raises(RunError, match=r"has the space .*, and this search the space"):
+    with pytest.raises(RunError, match=r"has the space .*, and this search has"):
         sweep(objectives.parabola, {**SPACE, "x": "0.0..2.0"}, trials=2, storage=storage)
-    with pytest.raises(RunError, match="has the method random, and this search the method tpe"):
+    with pytest.raises(RunError, match="has the method random, and this search has tpe"):
         sweep(objectives.parabola, SPACE, trials=2, storage=storage, method="tpe")
     with pytest.raises(RunError, match="is to minimize its figure, and this search would maxim"):
         sweep(objectives.parabola, SPACE, trials=2, storage=storage, goal="max")
+    with pytest.raises(RunError, match=r"has the fixed values \{\}, and .* has \{'z': '1'\}"):
+        sweep(objectives.parabola, {**SPACE, "z": 1}, trials=2, storage=storage)
+    lr = {"lr": "0.1..1.0", "epochs": 1}
+    sweep("moons", lr, trials=1, storage=storage, name="nets")
+    with pytest.raises(RunError, match="has the subject val_accuracy on 0.2 of moons, and this"):
+        sweep("circles", lr, trials=1, storage=storage, name="nets")
     other = sweep(
         objectives.parabola, {"x": "0.0..2.0", "y": 1}, trials=2, storage=storage, name="b"
     )
@@ -249,6 +255,12 @@ def test_a_file_that_is_no_storage_stays_as_it_is(file: str, tmp_path: Path) -> 
     with pytest.raises(RunError, match=r"cannot be opened .*Name a new file, or one that a sweep"):
         sweep(objectives.parabola, SPACE, trials=2, storage=path)
     assert path.read_text() == "my notes\n" * 100
+
+
+def test_a_figure_that_the_history_has_not_is_told() -> None:
+    found = sweep(Training("moons", metric="val_acc"), {"lr": [0.1], "epochs": 1}, method="grid")
+    with pytest.raises(RunError, match=r"no column 'val_acc'; it has .*val_accuracy"):
+        _ = found.best
 
 
 def test_a_loss_that_runs_away_is_a_trial_that_failed() -> None:

@@ -41,6 +41,15 @@ class _Work:
     plan: Plan
     larger_is_better: bool
 
+    def facts(self) -> dict[str, Any]:
+        """What must be the same for results to stand side by side."""
+        of_training = isinstance(self.objective, Training)
+        return {
+            "space": {name: str(domain) for name, domain in self.space.items()},
+            "fixed values": {name: str(value) for name, value in self.fixed.items()},
+            "subject": str(self.objective) if of_training else "a function",
+        }
+
     def __call__(self, parameters: Mapping[str, Any], progress: Progress) -> float:
         whole = {**self.fixed, **parameters}
         if _takes_progress(self.objective):
@@ -106,7 +115,7 @@ def sweep(
     with quiet_optuna(), _shared(checked) as shared:
         work = _Work(objective, searched, fixed, shared, larger)
         study = open_study(shared, larger)
-        check_same(study, searched, shared)
+        check_same(study, shared, work.facts())
         queue(study, searched, shared)
         interrupted = _search(work, study)
         return outcome_of(study, searched, metric, larger_is_better=larger, interrupted=interrupted)
@@ -190,9 +199,12 @@ def _wait(workers: list[Any]) -> bool:
 
 def _worker(work: _Work, number: int) -> None:
     """A process of its own that takes trials from the shared storage."""
-    with quiet_optuna():
-        study = open_study(work.plan, work.larger_is_better)
-        interrupted = _take_trials(work, study, number)
+    try:
+        with quiet_optuna():
+            study = open_study(work.plan, work.larger_is_better)
+            interrupted = _take_trials(work, study, number)
+    except KeyboardInterrupt:
+        interrupted = True
     sys.exit(_INTERRUPTED if interrupted else 0)
 
 

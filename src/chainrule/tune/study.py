@@ -162,21 +162,20 @@ def open_study(plan: Plan, larger_is_better: bool) -> Any:
     return study
 
 
-def check_same(study: Any, space: Space, plan: Plan) -> None:
+def check_same(study: Any, plan: Plan, facts: Mapping[str, Any]) -> None:
     """Note what a study looks through, or refuse to mix it with something else.
 
     Raises:
-        RunError: the study looks through another space, or by another method.
+        RunError: the study has other facts, or goes by another method.
     """
-    mine = {"space": {name: str(domain) for name, domain in space.items()}, "method": plan.method}
-    for key, value in mine.items():
+    for key, value in {**facts, "method": plan.method}.items():
         theirs = study.user_attrs.get(key)
         if theirs is None:
             study.set_user_attr(key, value)
         elif theirs != value:
             raise RunError(
                 f"the study {plan.name!r} in {plan.storage} has the {key} {theirs}, and this "
-                f"search the {key} {value}. Give the same, or another name=..."
+                f"search has {value}. Give the same, or another name=..."
             )
 
 

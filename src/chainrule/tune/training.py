@@ -12,6 +12,7 @@ from chainrule import models, optim
 from chainrule.errors import OptionError, unknown
 from chainrule.settings import Range, number
 from chainrule.train import Callback, Run, Settings, Source, fit
+from chainrule.train.callbacks import column
 
 _OPTIMIZER = "optimizer."
 _WORDS = (
@@ -39,7 +40,7 @@ class _Reporter(Callback):
         self.progress = progress
 
     def on_epoch(self, run: Run) -> None:
-        if self.progress.report(run.history[-1][self.metric], run.epoch):
+        if self.progress.report(column(run.history[-1], self.metric), run.epoch):
             run.stop(_PRUNED)
 
 
@@ -83,6 +84,9 @@ class Training:
     @property
     def larger_is_better(self) -> bool:
         return "accuracy" in self.metric
+
+    def __str__(self) -> str:
+        return f"{self.metric} on {self.hold_out:g} of {self.data}"
 
     def __reduce__(self) -> tuple:
         # Workers read the data themselves: a data set may be larger than what a pipe likes.
