@@ -48,7 +48,9 @@ class Driver:
             self._advance(b, table, bases, number)
             for phase in phases:
                 for chain in phase.chains:
-                    self._loop(b, I64(0), I64(chain.tasks), lambda t, c=chain: self._do(b, c, table, t))
+                    self._loop(
+                        b, I64(0), I64(chain.tasks), lambda t, c=chain: self._do(b, c, table, t)
+                    )
 
         self._loop(b, first, stop, step)
         b.ret_void()
@@ -72,7 +74,12 @@ class Driver:
             for place, phase in enumerate(phases, 1):
                 if phase.tasks:
                     self._phase(
-                        b, counters, place, phase.tasks, turn, nap,
+                        b,
+                        counters,
+                        place,
+                        phase.tasks,
+                        turn,
+                        nap,
                         lambda t, p=phase: self._pick(b, p.chains, table, t),
                     )
 

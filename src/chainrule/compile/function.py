@@ -181,5 +181,3 @@ def compile(  # noqa: A001 - the field's word; the built-in compiles Python's ow
     if isinstance(threads, bool) or not isinstance(threads, int) or threads < 1:
         raise OptionError(f"threads is {threads!r}; expected an integer of 1 or more.")
     return CompiledFunction(function, threads, cache, target)
-
-

@@ -33,7 +33,7 @@ class Group:
     dims: tuple[int, ...]
     roles: dict[Node, str] = field(default_factory=dict)
     stored: list[Node] = field(default_factory=list)
-    product: Node | None = None
+    product: Any = None
 
     @property
     def members(self) -> list[Node]:

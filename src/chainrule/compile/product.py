@@ -67,10 +67,10 @@ class Product:
         spread(code, columns, wide, strip)
 
     def _ask_ahead(self, node: Node, column: Any, width: int) -> None:
-        """Ask for the next step's share of the rows that a selection takes: as many of them as
-        these columns are of all columns.
+        """Ask for some of the rows that a selection takes in the next step.
 
-        The ids of the next step lie behind those of this one.
+        They are as many of them as these columns are of all columns; their ids lie behind those of
+        this step.
         """
         code, (x, ids) = self.code, node.args
         count, size = ids.aval.size, x.aval.dtype.itemsize
@@ -293,7 +293,9 @@ def add_up(code: Code, dtype: np.dtype, vectors: list[ir.Value], lanes: int) -> 
     while span > 1:
         total = _folded(code, dtype, total, lanes, span)
         span //= 2
-    mask = ir.Constant(ir.VectorType(I32, slots), [slot * (lanes // slots) for slot in range(slots)])
+    mask = ir.Constant(
+        ir.VectorType(I32, slots), [slot * (lanes // slots) for slot in range(slots)]
+    )
     if slots == 1:
         return code.ir.extract_element(total, I32(0))
     return code.ir.shuffle_vector(total, total, mask)
@@ -333,4 +335,3 @@ def _folded(code: Code, dtype: np.dtype, x: ir.Value, lanes: int, span: int) -> 
 def _added(code: Code, dtype: np.dtype, x: ir.Value, y: ir.Value) -> ir.Value:
     """The sum of two vectors of floats, of integers, or of bools."""
     return code.lanes(x.type.count).add(Value(dtype, x), Value(dtype, y)).ir
-

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from llvmlite import ir
 
+from chainrule.aval import Aval
 from chainrule.compile.driver import LINE, Driver
 from chainrule.compile.engine import build
 from chainrule.compile.groups import Fusion
@@ -17,7 +18,6 @@ from chainrule.compile.lowered import Places, is_number, memory_dtype, simplifie
 from chainrule.compile.memory import aligned, napper
 from chainrule.compile.schedule import Phase, Schedule, plan_memory
 from chainrule.compile.target import Target, host
-from chainrule.aval import Aval
 from chainrule.graph.graph import Graph
 from chainrule.graph.node import Node
 from chainrule.ops.table import PROJECT
@@ -196,9 +196,7 @@ class Program:
     def alone(self, place: int) -> Callable[[], None]:
         """A segment as a function of nothing, for one step on one thread: quick to call."""
         function = self._alone[place]
-        args = tuple(
-            ctypes.c_void_p(memory.ctypes.data) for memory in (self.table, self.bases)
-        )
+        args = tuple(ctypes.c_void_p(memory.ctypes.data) for memory in (self.table, self.bases))
         return functools.partial(function, *args, ctypes.c_int64(0), ctypes.c_int64(1))
 
     def results(self, threads: int = 1) -> list[np.ndarray]:
@@ -258,5 +256,3 @@ def segments(phases: Sequence[Phase]) -> list[tuple[list[Phase], list]]:
 
 def _bytes(node: Node) -> int:
     return node.aval.size * memory_dtype(node).itemsize
-
-

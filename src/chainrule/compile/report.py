@@ -8,7 +8,7 @@ from chainrule.compile.kernels import Kernel
 from chainrule.compile.program import Program
 from chainrule.compile.tiles import product_tile
 from chainrule.graph.node import Node
-from chainrule.ops.lowering import Fold
+from chainrule.ops.lowering import Contract, Fold, Gather
 
 
 class Entry(NamedTuple):
@@ -118,19 +118,17 @@ def _flops(node: Node) -> int:
     """Multiplications and additions of a product; one operation for each element otherwise."""
     if isinstance(node.op.emit, Fold):
         return node.args[0].aval.size
-    if node.op.emit is not None and not callable(node.op.emit) and len(node.args) == 2:
-        if node.aval.ndim == 3 and node.args[0].aval.ndim == 3:
-            stack, m, k = node.args[0].aval.shape
-            return 2 * stack * m * k * node.args[1].aval.shape[2]
+    if isinstance(node.op.emit, Contract):
+        stack, m, k = node.args[0].aval.shape
+        return 2 * stack * m * k * node.args[1].aval.shape[2]
     return node.aval.size if node.aval.dtype.kind == "f" else 0
 
 
 def _touched(node: Node, group: Group) -> int:
     """Bytes of a buffer that a group reads or writes: of a selection by ids, what is selected."""
     for member in group.roles:
-        if len(member.args) > 1 and member.args[0] is node and not callable(member.op.emit):
-            if member.aval.size < node.aval.size and member is not group.product:
-                return member.aval.size * node.aval.dtype.itemsize
+        if isinstance(member.op.emit, Gather) and member.args[0] is node:
+            return member.aval.size * node.aval.dtype.itemsize
     return math.prod(node.aval.shape) * node.aval.dtype.itemsize
 
 

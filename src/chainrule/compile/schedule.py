@@ -120,7 +120,9 @@ class Schedule:
         return self._before[group]
 
     def _find_before(self, group: Group) -> set[Group]:
-        found = {self.fusion.home[root] for root in self.fusion.needs(group) if root in self.fusion.home}
+        found = {
+            self.fusion.home[root] for root in self.fusion.needs(group) if root in self.fusion.home
+        }
         written = {self.donated[node] for node in group.stored if node in self.donated}
         if written:
             found |= {g for g in self.fusion.groups if written & set(self.fusion.needs(g))}
@@ -135,7 +137,7 @@ class Schedule:
             if group in order:
                 return
             if group in open_groups:
-                raise _Circle(group)
+                raise _CircleError(group)
             open_groups.add(group)
             for other in self.fusion.groups:
                 if other in self.before(group):
@@ -146,7 +148,7 @@ class Schedule:
             try:
                 for group in self.fusion.groups:
                     visit(group)
-            except _Circle as circle:
+            except _CircleError as circle:
                 order.clear()
                 open_groups.clear()
                 self._give_up(circle.group)
@@ -163,7 +165,9 @@ class Schedule:
     def _earliest(self, group: Group) -> int:
         when = 0
         for other in self.before(group):
-            together = group.kind != "call" and other.kind != "call" and self._keeps_rows(other, group)
+            together = (
+                group.kind != "call" and other.kind != "call" and self._keeps_rows(other, group)
+            )
             when = max(when, self.when[other] + (not together))
         return when
 
@@ -204,7 +208,9 @@ class Schedule:
         else:
             shape = node.args[0].aval.shape if isinstance(node.op.emit, Fold) else node.aval.shape
             role = group.roles[node]
-            dims = group.dims if role == "full" or isinstance(node.op.emit, Fold) else group.dims[:1]
+            dims = (
+                group.dims if role == "full" or isinstance(node.op.emit, Fold) else group.dims[:1]
+            )
             view, axis = self.places.on(arg, shape, dims), 1 if group.kind == "product" else 0
         if view is None:
             return False
@@ -262,19 +268,20 @@ class Schedule:
             for other in kept[: kept.index(kernel)]:
                 between = kept[kept.index(other) + 1 : kept.index(kernel)]
                 early = any(other.group in self.before(k.group) for k in between)
-                if other.group.kind == "map" and root in other.group.stored and not early:
-                    if len(other.group.dims) > 1:
-                        kernel.prologue = other.group
-                        kept.remove(other)
-                        break
+                makes_it = other.group.kind == "map" and root in other.group.stored
+                if makes_it and not early and len(other.group.dims) > 1:
+                    kernel.prologue = other.group
+                    kept.remove(other)
+                    break
         return kept
 
     def _reads_once(self, group: Group) -> bool:
         """Whether the code of a product goes through the rows of its first argument only once."""
         tile = product_tile(group, self.places, self.target)
         x = group.product.args[0]
-        return tile.scheme == "dot" and strip_columns(tile, x.aval.shape[2], x.aval.dtype) >= (
-            group.dims[2]
+        return (
+            tile.scheme == "dot"
+            and strip_columns(tile, x.aval.shape[2], x.aval.dtype) >= (group.dims[2])
         )
 
     def _alone(self, group: Group, cost: float) -> Kernel:
@@ -306,7 +313,7 @@ class Schedule:
         return cycles
 
 
-class _Circle(Exception):
+class _CircleError(Exception):
     """Groups wait for each other."""
 
     def __init__(self, group: Group):
@@ -367,4 +374,3 @@ def plan_memory(schedule: Schedule, elsewhere: Iterable[Node]) -> Plan:
 def _room(node: Node) -> int:
     """Bytes of a buffer, in whole cache lines, so that two threads never write to one."""
     return math.ceil(max(1, node.aval.size * node.aval.dtype.itemsize) / 64) * 64
-

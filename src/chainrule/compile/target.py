@@ -35,11 +35,12 @@ class Target:
 
 _X86, _ARM = "x86_64-unknown-linux-gnu", "aarch64-unknown-linux-gnu"
 _SHAPES = {
-    "avx512": dict(vector_bytes=64, registers=32, fused=True, masked=True),
-    "avx2": dict(vector_bytes=32, registers=16, fused=True, masked=True),
-    "sse2": dict(vector_bytes=16, registers=16, fused=False, masked=False),
-    "neon": dict(vector_bytes=16, registers=32, fused=True, masked=False),
+    "avx512": (64, 32, True, True),
+    "avx2": (32, 16, True, True),
+    "sse2": (16, 16, False, False),
+    "neon": (16, 32, True, False),
 }
+"""Bytes and number of the vector registers, whether it multiplies and adds at once, and masks."""
 _NAMED = {
     "x86-64": (_X86, "sse2"),
     "haswell": (_X86, "avx2"),
@@ -71,7 +72,7 @@ def named(cpu: str) -> Target:
     triple, kind = _NAMED[cpu]
     # LLVM would rather use half of a 512-bit register on Intel's processors.
     features = "-prefer-256-bit" if kind == "avx512" else ""
-    return Target(triple, cpu, features, **_SHAPES[kind])
+    return Target(triple, cpu, features, *_SHAPES[kind])
 
 
 @cache
@@ -89,4 +90,4 @@ def host() -> Target:
     features = found.flatten()
     if kind == "avx512":
         features += ",-prefer-256-bit"
-    return Target(triple, cpu, features, **_SHAPES[kind])
+    return Target(triple, cpu, features, *_SHAPES[kind])

@@ -49,8 +49,8 @@ class Tile:
 class Problem(NamedTuple):
     """A product of (m, k) and (k, n), in vectors of `lanes` elements of so many bytes.
 
-    `y_along` says whether y's elements lie next to each other along k and along n, `x_along` whether
-    x's do along k; the pitches are the bytes from one row to the next.
+    `y_along` says whether y's elements lie next to each other along k and along n, `x_along`
+    whether x's do along k; the pitches are the bytes from one row to the next.
     """
 
     m: int
@@ -171,4 +171,3 @@ def _split(size: int, part: int) -> list[tuple[int, int]]:
     """(length, how often) of the parts that cover a size."""
     whole, rest = divmod(size, part)
     return [(part, whole)] * (whole > 0) + [(rest, 1)] * (rest > 0)
-

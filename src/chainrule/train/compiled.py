@@ -6,14 +6,15 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from chainrule import ops, rng
+from chainrule import ops, tree
 from chainrule.aval import Aval
 from chainrule.data import Affine, Dataset
 from chainrule.grad import value_and_grad
-from chainrule.graph.trace import trace
-from chainrule.nn import keyed, swapped
-from chainrule.ops.table import shape_of
-from chainrule.optim import clip_by_norm, clip_by_value
+from chainrule.graph.trace import trace_closed
+from chainrule.nn import Module, keyed, swapped
+from chainrule.ops import random
+from chainrule.ops.table import dtype_of, shape_of
+from chainrule.optim import clip_by_norm, clip_by_value, to_config
 from chainrule.train.step import TrainingStep
 
 if TYPE_CHECKING:
@@ -21,10 +22,10 @@ if TYPE_CHECKING:
 
 _CHUNK_SECONDS = 0.08
 """A call without a look at Ctrl-C, progress and checkpoints lasts about so long."""
-_FIRST_STEPS = 16
-"""Steps of the first call, by which the others are measured."""
-_KEY = Aval((2,), np.dtype(np.uint64))
 _COUNT, _RATE = Aval((), np.dtype(np.int64)), Aval((), np.dtype(np.float64))
+_PLAIN = (bool, int, float, str, type(None))
+_OWN = ("_ready", "_key", "_dtype")
+"""What a module notes for itself."""
 
 
 class Results(NamedTuple):
@@ -41,6 +42,10 @@ class _Leaves(NamedTuple):
     states: list
     buffers: list
 
+    def flat(self) -> list:
+        """All values, in the order in which a trace takes them."""
+        return tree.flatten(tuple(self))[0]
+
 
 class CompiledSteps:
     """The steps of a run on full batches, compiled.
@@ -50,31 +55,37 @@ class CompiledSteps:
     """
 
     def __init__(self, run: "Run", data: Dataset, compiler: Any, threads: int):
+        self.run = run
         self.stepper: TrainingStep = run.stepper
+        self.data = data
+        self.compiler = compiler
         self.batch = run.settings.batch_size
         self.threads = threads
-        self.paths = list(self.stepper.buffers.paths)
+        self.seconds_a_step = 0.0
+        self._make()
+
+    def _make(self) -> None:
+        """Trace the step as the model is now, compile it, and give it memory."""
+        self.fixed = fixed(self.run.model)
+        data, compiler = self.data, self.compiler
         leaves = self._read()
-        given = [*leaves.weights, *_flat(leaves.states), *leaves.buffers]
-        count = len(given)
-        step = step_function(run, data.transform, bool(run.info.classes))
+        given = leaves.flat()
         rows = Aval((self.batch,), np.dtype(np.int64))
-        graph = trace(step)(*leaves, data.x, data.y, rows, _COUNT, _RATE, _KEY)
+        step = step_function(self.run, data.transform, bool(self.run.info.classes))
+        places = (leaves.weights, leaves.states, leaves.buffers, data.x, data.y)
+        args = (*places, self.stepper.key, rows, _COUNT, _RATE)
+        graph, self.captured = trace_closed(step, args, lift=True)
+        self.count = count = len(given)
         self.program = compiler.Program(
             graph,
             donated={i: i for i in range(count)},
-            moving=[("in", count + k) for k in range(2, 6)] + [("out", count), ("out", count + 1)],
-            cache=compiler.ObjectCache(run.settings.kernels),
+            moving=[*(("in", count + k) for k in (3, 4, 5)), ("out", count), ("out", count + 1)],
+            cache=compiler.ObjectCache(self.run.settings.kernels),
         )
         self.own = [compiler.aligned(value.shape, value.dtype) for value in given]
-        for number, (memory, value) in enumerate(zip(self.own, given, strict=True)):
-            memory[...] = value
-            self.program.bind_input(number, memory)
-        self.program.bind_input(count, np.ascontiguousarray(data.x))
-        self.program.bind_input(count + 1, np.ascontiguousarray(data.y))
-        self.count = count
-        self.seconds_a_step = 0.0
-        self._current: list = []
+        fixed_inputs = (data.x, data.y, self.stepper.key)
+        for number, memory in enumerate((*self.own, *fixed_inputs)):
+            self.program.bind_input(number, np.ascontiguousarray(memory))
 
     def _read(self) -> _Leaves:
         """The run's numbers now: weights by parameter, states by parameter and name."""
@@ -90,9 +101,9 @@ class CompiledSteps:
         return _Leaves(weights, states, [np.asarray(buffer.data) for buffer in held])
 
     def chunk(self) -> int:
-        """How many steps to do in one call."""
+        """How many steps to do in one call; the first one shows how long a step takes."""
         if not self.seconds_a_step:
-            return _FIRST_STEPS
+            return 1
         return max(1, int(_CHUNK_SECONDS / self.seconds_a_step))
 
     def __call__(self, rows: np.ndarray, rates: Sequence[float]) -> Results | None:
@@ -100,50 +111,33 @@ class CompiledSteps:
 
         Then nothing has changed, and the eager steps will say what it was.
         """
-        steps, stepper = len(rates), self.stepper
-        self._take_up()
-        losses, correct = np.zeros(steps, self._loss_dtype()), np.zeros(steps, np.int64)
-        counts = np.arange(stepper.step + 1, stepper.step + 1 + steps)
-        # What is copied in here must live until the call is over: the program knows addresses.
+        if fixed(self.run.model) != self.fixed:
+            self._make()
+        steps, program = len(rates), self.program
+        for memory, value in zip(self.own, self._read().flat(), strict=True):
+            memory[...] = value
+        loss = program.graph.outputs[self.count].aval
+        losses, correct = np.zeros(steps, loss.dtype), np.zeros(steps, np.int64)
+        first = self.stepper.step + 1
+        # What is bound here must live until the call is over: the program knows addresses.
         held = [
             np.concatenate([rows, rows[: self.batch]]),  # the last step looks ahead, too
-            counts,
+            np.arange(first, first + steps),
             np.array(rates, np.float64),
-            self._keys(counts),
+            *(np.ascontiguousarray(box.data) for box in self.captured),
         ]
-        for number, memory in enumerate(held, self.count + 2):
-            self.program.bind_input(number, memory)
-        self.program.bind_output(self.count, losses)
-        self.program.bind_output(self.count + 1, correct)
-        self.program.fault[0] = 0
+        for number, memory in enumerate(held, self.count + 3):
+            program.bind_input(number, memory)
+        program.bind_output(self.count, losses)
+        program.bind_output(self.count + 1, correct)
+        program.fault[0] = 0
         began = time.perf_counter()
-        self.program.run_steps(0, steps, self.threads)
+        program.run_steps(0, steps, self.threads)
         self.seconds_a_step = (time.perf_counter() - began) / steps
-        if self.program.fault[0] or not np.isfinite(losses).all() or not self._finite():
-            self._current = []
+        if program.fault[0] or not np.isfinite(losses).all() or not self._finite():
             return None
         self._give_back(steps)
         return Results(losses, correct)
-
-    def _loss_dtype(self) -> np.dtype:
-        return self.program.graph.outputs[self.count].aval.dtype
-
-    def _keys(self, counts: np.ndarray) -> np.ndarray:
-        if not self.stepper.random:
-            return np.zeros((len(counts), 2), np.uint64)
-        key = self.stepper.key
-        return np.stack([rng.fold_in(rng.fold_in(key, int(step)), 0) for step in counts])
-
-    def _take_up(self) -> None:
-        """Copy the run's numbers, unless they are those that were given back last."""
-        leaves = self._read()
-        given = [*leaves.weights, *_flat(leaves.states), *leaves.buffers]
-        same = len(self._current) == len(given) and all(
-            _is_same(old, new) for old, new in zip(self._current, given, strict=True)
-        )
-        if not same:
-            for memory, value in zip(self.own, given, strict=True):
-                memory[...] = value
 
     def _finite(self) -> bool:
         return all(np.isfinite(memory).all() for memory in self.own if memory.dtype.kind == "f")
@@ -162,19 +156,19 @@ class CompiledSteps:
         for buffer in stepper.buffers.read():
             buffer.assign(next(memory))
         stepper.step += steps
-        leaves = self._read()
-        self._current = [*leaves.weights, *_flat(leaves.states), *leaves.buffers]
 
 
-def _is_same(old: np.ndarray, new: np.ndarray) -> bool:
-    return old is new or (
-        old.base is new.base is not None and old.ctypes.data == new.ctypes.data
-    )
+def fixed(model: Module) -> list[tuple]:
+    """What a trace of a model takes for granted: its modules' modes and their plain settings.
 
-
-def _flat(states: list[dict]) -> list:
-    """The values of dictionaries, as a trace flattens them."""
-    return [value for state in states for value in state.values()]
+    A callback may change them between steps, such as the p of a dropout.
+    """
+    return [
+        (path, name, value)
+        for path, module in model.named_modules()
+        for name, value in vars(module).items()
+        if type(value) in _PLAIN and name not in _OWN
+    ]
 
 
 def step_function(run: "Run", transform: Affine, classifies: bool) -> Callable:
@@ -183,16 +177,24 @@ def step_function(run: "Run", transform: Affine, classifies: bool) -> Callable:
     paths = [path for group in stepper.groups for path in group.paths]
 
     def step(
-        weights: list, states: list, buffers: list, x: Any, y: Any,
-        rows: Any, count: Any, rate: Any, key: Any,
+        weights: list,
+        states: list,
+        buffers: list,
+        x: Any,
+        y: Any,
+        key: Any,
+        rows: Any,
+        count: Any,
+        rate: Any,
     ) -> tuple:
         inputs, targets = transformed(transform, x[rows]), y[rows]
+        own_key = random.fold_in(random.fold_in(key, count), 0) if stepper.random else key
 
         def cost(weights: list) -> tuple:
             leaves = dict(zip(paths, weights, strict=True))
             leaves |= dict(zip(stepper.buffers.paths, buffers, strict=True))
             with swapped(model, leaves) as held:
-                with keyed(model, key):
+                with keyed(model, own_key):
                     output = model(inputs)
                 kept = dict(zip(held.paths, held.read(), strict=True))
                 loss = loss_of(output, targets)
@@ -201,11 +203,27 @@ def step_function(run: "Run", transform: Affine, classifies: bool) -> Callable:
             return whole, (loss, output, after)
 
         (_, (loss, output, after)), gradients = value_and_grad(cost, has_aux=True)(weights)
+        if hides_gradients(stepper):
+            loss = _watched(loss, gradients)
         moved, states = _update(stepper, weights, gradients, states, count, rate)
         right = _right(output, targets) if classifies else np.int64(0)
         return moved, states, after, loss, right
 
     return step
+
+
+def hides_gradients(stepper: TrainingStep) -> bool:
+    """Whether the update may be finite where a gradient is not.
+
+    The optimizers of chainrule carry infinity and NaN on, into the weights or their own state.
+    """
+    return stepper.clip_value is not None or to_config(stepper.optimizer) is None
+
+
+def _watched(loss: Any, gradients: list) -> Any:
+    """The loss, made NaN where a gradient is not finite: 0 times what is finite adds nothing."""
+    zeros = [ops.sum(gradient * 0.0) for gradient in gradients]
+    return loss + sum(ops.cast(zero, dtype=dtype_of(loss)) for zero in zeros)
 
 
 def _update(
@@ -246,5 +264,3 @@ def _right(output: Any, targets: Any) -> Any:
         decided = ops.argmax(output, axis=-1)
     ids = targets if len(shape_of(targets)) == 1 else ops.argmax(targets, axis=-1)
     return ops.sum(ops.cast(decided == ids, dtype=np.int64))
-
-
