@@ -240,7 +240,7 @@ def test_a_study_is_not_mixed_with_another(tmp_path: Path) -> None:
         sweep(objectives.parabola, {**SPACE, "z": 1}, trials=2, storage=storage)
     lr = {"lr": "0.1..1.0", "epochs": 1}
     sweep("moons", lr, trials=1, storage=storage, name="nets")
-    with pytest.raises(RunError, match="has the subject val_accuracy on 0.2 of moons, and this"):
+    with pytest.raises(RunError, match=r"has the subject val_accuracy on 0.2 of moons, and this"):
         sweep("circles", lr, trials=1, storage=storage, name="nets")
     other = sweep(
         objectives.parabola, {"x": "0.0..2.0", "y": 1}, trials=2, storage=storage, name="b"

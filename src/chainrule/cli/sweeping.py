@@ -8,12 +8,11 @@ from collections.abc import Mapping
 from typing import Any
 
 import chainrule as cr
+from chainrule.cli.commands import INTERRUPTED
 from chainrule.cli.console import Console
 from chainrule.cli.environment import Environment
 from chainrule.cli.values import count, positive, positive_count
 from chainrule.errors import DataError, OptionError, unknown
-
-INTERRUPTED = 130
 
 _PARAMETERS = (
     *("model", "hidden", "activation", "init", "norm", "dropout", "epochs", "batch-size", "loss"),

@@ -34,6 +34,15 @@ def plot_history(history: list[dict[str, Any]], path: str | Path | None = None) 
         axes.xaxis.get_major_locator().set_params(integer=True)
         axes.grid(alpha=0.3)
         axes.legend()
+    return kept(figure, path)
+
+
+def kept(figure: Any, path: str | Path | None) -> Any:
+    """A Matplotlib figure, written to `path` if there is one, in the format of its ending.
+
+    Raises:
+        RunError: it cannot be written.
+    """
     if path is not None:
         target = Path(path)
         kind = target.suffix.lstrip(".") or "png"

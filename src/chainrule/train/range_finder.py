@@ -13,8 +13,8 @@ from chainrule.data import Loader, as_dataset
 from chainrule.errors import DataError, OptionError, import_extra
 from chainrule.optim import Optimizer
 from chainrule.settings import FRACTION, POSITIVE, count, number
-from chainrule.train.folder import write_whole
 from chainrule.train.info import DataInfo
+from chainrule.train.plot import kept
 from chainrule.train.run import Run
 from chainrule.train.settings import Settings
 from chainrule.train.step import Batch, StepError
@@ -24,8 +24,6 @@ _RUN_AWAY = 1.5
 
 _TOO_HIGH = 4.0
 """The search ends where the smoothed loss is so many times its lowest."""
-
-_SHUFFLE = 1
 
 
 @dataclass(frozen=True)
@@ -81,11 +79,7 @@ class RateRange:
         axes.set_ylabel("loss")
         axes.grid(alpha=0.3)
         axes.legend(loc="lower left")
-        if path is not None:
-            target = Path(path)
-            kind = target.suffix.lstrip(".") or "png"
-            write_whole(target, lambda file: figure.savefig(file, format=kind, dpi=120))
-        return figure
+        return kept(figure, path)
 
 
 def find_lr(
@@ -136,7 +130,7 @@ def find_lr(
     # The copy holds the weights and buffers that the model had; nothing is to be put back.
     run = Run(copy.deepcopy(model), loss, chosen, Settings.of(settings), DataInfo.of(train_data))
     run.model.train()
-    key = rng.fold_in(rng.key(run.settings.seed), _SHUFFLE)
+    key = rng.key(run.settings.seed)
     batches = _endless(Loader(train_data, run.settings.batch_size, key=key))
     tried = np.geomspace(low, high, steps)
     losses = _losses(run, batches, tried, smoothing)

@@ -7,7 +7,7 @@ from types import MappingProxyType
 from typing import Any
 
 from chainrule.errors import RunError, import_extra
-from chainrule.train.folder import write_whole
+from chainrule.train.plot import kept
 from chainrule.tune.space import Choice, Space
 from chainrule.tune.study import ERROR, optuna_package
 
@@ -116,11 +116,7 @@ class Sweep:
         for axes, name in zip(panels[1:], names, strict=True):
             _plot_parameter(axes, name, self.space[name], done, best)
         panels[0].set_ylabel(self.metric)
-        if path is not None:
-            target = Path(path)
-            kind = target.suffix.lstrip(".") or "png"
-            write_whole(target, lambda file: figure.savefig(file, format=kind, dpi=120))
-        return figure
+        return kept(figure, path)
 
     def _plot_course(self, axes: Any, done: list[Trial]) -> None:
         """The figures by trial, and the best so far."""
