@@ -8,7 +8,7 @@ and after each rounding the remaining ones are found again, so that they make up
 Brisebarre and Chevillard, "Efficient polynomial L-infinity approximations", ARITH 2007, in its
 simplest form). Without `--write` the program prints for each polynomial the largest weighted error
 in units of the format's rounding error; with it, the table
-`src/chainrule/compile/vector_coefficients.py` is written anew. Needs mpmath.
+`src/chainrule/compiler/vector_coefficients.py` is written anew. Needs mpmath.
 """
 
 import argparse
@@ -23,7 +23,7 @@ import mpmath
 import numpy as np
 from mpmath import mpf
 
-TABLE = Path(__file__).resolve().parent.parent / "src/chainrule/compile/vector_coefficients.py"
+TABLE = Path(__file__).resolve().parent.parent / "src/chainrule/compiler/vector_coefficients.py"
 BITS = {"float": 24, "double": 53}
 mpmath.mp.dps = 60
 Function = Callable[[mpf], mpf]
@@ -181,6 +181,12 @@ def _mean_atanh(z: mpf) -> mpf:
     return 2 * (mpmath.atanh(s) / s - 1) / z
 
 
+def _scaled_erfc(t: mpf) -> mpf:
+    """(x + 2) e^(x^2) erfc(x) at t = (x - 2) / (x + 2)."""
+    x = 2 * (1 + t) / (1 - t)
+    return (x + 2) * mpmath.exp(x * x) * mpmath.erfc(x)
+
+
 PROBLEMS = (
     Problem(
         "EXPM1",
@@ -253,6 +259,14 @@ PROBLEMS = (
         lambda x: x**2 * mpmath.erfc(x) / mpmath.erf(x),
         (mpf(10) ** -6, mpf("5.93")),
         {"float": 10, "double": 24},
+    ),
+    Problem(
+        "ERFC",
+        "(x + 2) e^(x^2) erfc(x) at t = (x - 2) / (x + 2), for 0 <= x <= 27.3, relative to itself",
+        _scaled_erfc,
+        lambda t: 1 / _scaled_erfc(t),
+        (mpf(-1), mpf("25.3") / mpf("29.3")),
+        {"double": 25},
     ),
     Problem(
         "TANH",

@@ -23,6 +23,7 @@ from chainrule.tensor import Tensor, tensor
 
 if TYPE_CHECKING:
     from chainrule import data, doctor, errors, graph, models, nn, optim, random, train, tree, tune
+    from chainrule.compiler import compile
     from chainrule.doctor import certify
     from chainrule.explain import compare, explain, worksheet
     from chainrule.grad import (
@@ -65,6 +66,7 @@ _LATE = MappingProxyType(
         "certify": "doctor",
         **dict.fromkeys(("compare", "worksheet"), "explain"),
         "sweep": "tune",
+        "compile": "compiler",
     }
 )
 """Names that stand at the top of the package and are loaded when first used, with their home."""

@@ -87,7 +87,7 @@ def import_extra(module: str, *, extra: str, purpose: str) -> ModuleType:
     try:
         return importlib.import_module(module)
     except ImportError as error:
-        package = module.partition(".")[0]
+        package = (error.name or module).partition(".")[0]
         raise MissingExtraError(
             f"{purpose} needs {package}, which is not installed. "
             f"Install it with: pip install 'chainrule[{extra}]'"

@@ -283,7 +283,7 @@ def test_in_a_trace_it_gives_the_same_and_so_do_its_buffers(case: Case) -> None:
 @ALL
 @pytest.mark.parametrize("dtype", ["float32", pytest.param("float64", marks=pytest.mark.slow)])
 def test_compiled_it_gives_the_same_up_to_rounding(case: Case, dtype: str) -> None:
-    compiler = pytest.importorskip("chainrule.compile", reason="needs llvmlite")
+    compiler = pytest.importorskip("chainrule.compiler", reason="needs llvmlite")
     model = case.make(dtype).initialize(5)
     arguments = model.state_dict(), numbers(case.into).astype(dtype), rng.key(3)
     look = looked_at(model, case.out)

@@ -166,7 +166,7 @@ def test_in_a_trace_the_loss_and_its_gradient_are_the_same(case: Case) -> None:
     "reduction", ["mean", *(pytest.param(r, marks=pytest.mark.slow) for r in ("sum", "none"))]
 )
 def test_compiled_the_loss_and_its_gradient_are_the_same(case: Case, reduction: str) -> None:
-    compiler = pytest.importorskip("chainrule.compile", reason="needs llvmlite")
+    compiler = pytest.importorskip("chainrule.compiler", reason="needs llvmlite")
 
     def total(x: Any) -> Any:
         return cr.sum(case.loss(x, case.target, reduction=reduction))

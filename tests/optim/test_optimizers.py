@@ -110,7 +110,7 @@ def test_a_trace_of_the_update_gives_the_same_bits(case: Case) -> None:
 @ALL
 def test_compiled_updates_are_the_eager_ones(case: Case) -> None:
     pytest.importorskip("llvmlite")
-    compiled = importlib.import_module("chainrule.compile").compile(case.optimizer.update)
+    compiled = importlib.import_module("chainrule.compiler").compile(case.optimizer.update)
     value, state = START["w"], case.optimizer.init(START["w"])
     for count in range(1, 9):
         arguments = value, np.sin(value * count), state, np.asarray(count), np.asarray(0.1 / count)

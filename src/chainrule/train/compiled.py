@@ -6,9 +6,10 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from chainrule import ops, tree
+from chainrule import compiler, ops, tree
 from chainrule.aval import Aval
 from chainrule.data import Affine, Dataset
+from chainrule.errors import ChainruleError
 from chainrule.grad import value_and_grad
 from chainrule.graph.trace import trace_closed
 from chainrule.nn import Module, keyed, swapped
@@ -54,11 +55,10 @@ class CompiledSteps:
     that a failure leaves the run as it was.
     """
 
-    def __init__(self, run: "Run", data: Dataset, compiler: Any, threads: int):
+    def __init__(self, run: "Run", data: Dataset, threads: int):
         self.run = run
         self.stepper: TrainingStep = run.stepper
         self.data = data
-        self.compiler = compiler
         self.batch = run.settings.batch_size
         self.threads = threads
         self.seconds_a_step = 0.0
@@ -66,15 +66,14 @@ class CompiledSteps:
 
     def _make(self) -> None:
         """Trace the step as the model is now, compile it, and give it memory."""
-        self.fixed = fixed(self.run.model)
-        data, compiler = self.data, self.compiler
+        data = self.data
         leaves = self._read()
         given = leaves.flat()
         rows = Aval((self.batch,), np.dtype(np.int64))
         step = step_function(self.run, data.transform, bool(self.run.info.classes))
-        places = (leaves.weights, leaves.states, leaves.buffers, data.x, data.y)
-        args = (*places, self.stepper.key, rows, _COUNT, _RATE)
+        args = (leaves, (data.x, data.y), self.stepper.key, rows, _COUNT, _RATE)
         graph, self.captured = trace_closed(step, args, lift=True)
+        self.fixed = fixed(self.run.model)
         self.count = count = len(given)
         self.program = compiler.Program(
             graph,
@@ -111,8 +110,8 @@ class CompiledSteps:
 
         Then nothing has changed, and the eager steps will say what it was.
         """
-        if fixed(self.run.model) != self.fixed:
-            self._make()
+        if fixed(self.run.model) != self.fixed and not self._made_again():
+            return None
         steps, program = len(rates), self.program
         for memory, value in zip(self.own, self._read().flat(), strict=True):
             memory[...] = value
@@ -138,6 +137,16 @@ class CompiledSteps:
             return None
         self._give_back(steps)
         return Results(losses, correct)
+
+    def _made_again(self) -> bool:
+        """Compile the step of a model that someone has changed; whether that is possible."""
+        try:
+            self._make()
+        except ChainruleError:
+            if self.run.settings.compile is True:
+                raise
+            return False
+        return True
 
     def _finite(self) -> bool:
         return all(np.isfinite(memory).all() for memory in self.own if memory.dtype.kind == "f")
@@ -176,17 +185,9 @@ def step_function(run: "Run", transform: Affine, classifies: bool) -> Callable:
     stepper, model, loss_of = run.stepper, run.model, run.loss
     paths = [path for group in stepper.groups for path in group.paths]
 
-    def step(
-        weights: list,
-        states: list,
-        buffers: list,
-        x: Any,
-        y: Any,
-        key: Any,
-        rows: Any,
-        count: Any,
-        rate: Any,
-    ) -> tuple:
+    def step(leaves: _Leaves, data: tuple, key: Any, rows: Any, count: Any, rate: Any) -> tuple:
+        x, y = data
+        weights, states, buffers = leaves
         inputs, targets = transformed(transform, x[rows]), y[rows]
         own_key = random.fold_in(random.fold_in(key, count), 0) if stepper.random else key
 

@@ -1,13 +1,12 @@
 """Whether a run's steps are compiled, and by what."""
 
-import importlib
-import importlib.util
 import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from chainrule import compiler
 from chainrule.data import Dataset, Loader
-from chainrule.errors import ChainruleError, OptionError, import_extra
+from chainrule.errors import ChainruleError, OptionError
 from chainrule.train.compiled import CompiledSteps
 
 if TYPE_CHECKING:
@@ -37,10 +36,8 @@ def compiled_steps(run: "Run", data: Dataset, loader: Loader) -> CompiledSteps |
         if wanted is True:
             raise OptionError(f"compile=True does not go with {reason}. Use compile='auto'.")
         return None
-    import_extra("llvmlite", extra="jit", purpose="fit(compile=True)")
-    compiler = importlib.import_module("chainrule.compile")
     try:
-        return CompiledSteps(run, data, compiler, threads_for(run))
+        return CompiledSteps(run, data, threads_for(run))
     except ChainruleError:
         if wanted is True:
             raise
@@ -48,7 +45,7 @@ def compiled_steps(run: "Run", data: Dataset, loader: Loader) -> CompiledSteps |
 
 
 def _is_worth_it(run: "Run", loader: Loader) -> bool:
-    if importlib.util.find_spec("llvmlite") is None:
+    if not compiler.available():
         return False
     operations = 6.0 * sum(p.size for p in run.model.parameters()) * run.settings.batch_size
     steps = run.settings.epochs * len(loader)

@@ -180,7 +180,7 @@ class _Steps:
         self.loader = loader
         self.compiled = compiled
         self.full = len(loader.dataset) // loader.batch_size if compiled else 0
-        self.order = loader.order(run.epoch) if compiled else None
+        self.order = loader.order(run.epoch)
         self.hooks = _steppers(run)
         self._eager: Iterator[list[Batch]] | None = None
 
@@ -188,22 +188,25 @@ class _Steps:
         """Do one step or several, and add what they gave to the run's totals."""
         for callback in self.hooks:
             callback.on_step(self.run)
-        if self.run.batch >= self.full or not self._advance_compiled():
+        compiled = self.compiled if self.run.batch < self.full else None
+        if compiled is None or not self._advance_compiled(compiled):
             self._advance_eagerly()
 
-    def _advance_compiled(self) -> bool:
+    def _advance_compiled(self, compiled: CompiledSteps) -> bool:
         """Whether compiled steps were done; where one went wrong, eager ones will say what."""
         run, size = self.run, self.loader.batch_size
-        steps = 1 if self.hooks else min(self.compiled.chunk(), self.full - run.batch)
+        steps = 1 if self.hooks else min(compiled.chunk(), self.full - run.batch)
         rows = self.order[run.batch * size : (run.batch + steps) * size]
-        results = self.compiled(rows, run.rates(steps))
+        results = compiled(rows, run.rates(steps))
         if results is None:
             self.full = 0
             return False
         self._eager = None
         run.totals["samples"] += steps * size
         run.totals["correct"] += int(results.correct.sum())
-        run.totals["loss"] += float(results.losses.sum(dtype=np.float64)) * size
+        for loss in results.losses.tolist():
+            # One by one: the last bits must not depend on how many steps were done in one call.
+            run.totals["loss"] += loss * size
         run.batch += steps
         return True
 
@@ -223,7 +226,11 @@ class _Steps:
     def _groups(self) -> Iterator[list[Batch]]:
         """The batches of each update, from where the run is in the epoch."""
         run = self.run
-        batches = iter(self.loader.epoch(run.epoch, start=run.batch))
+        size = self.loader.batch_size
+        batches: Iterator[Batch] = (
+            self.loader.dataset.batch(self.order[first : first + size])
+            for first in range(run.batch * size, len(self.order), size)
+        )
         alpha = run.settings.mixup
         if alpha:
             key = rng.fold_in(rng.fold_in(rng.key(run.settings.seed), _MIXING), run.epoch)

@@ -6,10 +6,10 @@ from typing import Any
 import numpy as np
 from llvmlite import ir
 
-from chainrule.compile.body import SCALAR, Body
-from chainrule.compile.code import I64, Code, Part
-from chainrule.compile.lanes import Value
-from chainrule.compile.tiles import product_lanes, product_tile, strip_columns
+from chainrule.compiler.body import SCALAR, Body
+from chainrule.compiler.code import I64, Code, Part
+from chainrule.compiler.lanes import Value
+from chainrule.compiler.tiles import product_lanes, product_tile, strip_columns
 from chainrule.graph.node import Node
 from chainrule.ops.lowering import View
 

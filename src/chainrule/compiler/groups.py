@@ -14,7 +14,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-from chainrule.compile.lowered import Places, computable, is_number, moves
+from chainrule.compiler.lowered import Places, computable, is_number, moves
 from chainrule.graph.node import Node
 from chainrule.ops.lowering import Assemble, Contract, Fold, Gather, View
 

@@ -10,11 +10,11 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from chainrule.aval import Aval
-from chainrule.compile.groups import FULL, Fusion, Group, levels, stages
-from chainrule.compile.kernels import Kernel, divided
-from chainrule.compile.lowered import Places
-from chainrule.compile.target import Target
-from chainrule.compile.tiles import Tile, product_tile, strip_columns
+from chainrule.compiler.groups import FULL, Fusion, Group, levels, stages
+from chainrule.compiler.kernels import Kernel, divided
+from chainrule.compiler.lowered import Places
+from chainrule.compiler.target import Target
+from chainrule.compiler.tiles import Tile, product_tile, strip_columns
 from chainrule.graph.node import Node
 from chainrule.ops.lowering import Fold, Gather, View
 

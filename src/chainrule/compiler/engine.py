@@ -7,7 +7,7 @@ from typing import Any
 
 from llvmlite import binding as llvm
 
-from chainrule.compile.target import Target
+from chainrule.compiler.target import Target
 
 
 @cache

@@ -13,9 +13,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from chainrule.compile.groups import Group
-from chainrule.compile.lowered import Places
-from chainrule.compile.target import Target
+from chainrule.compiler.groups import Group
+from chainrule.compiler.lowered import Places
+from chainrule.compiler.target import Target
 
 _LATENCY = 8
 """Multiply-adds that must be under way at once to keep two units of four cycles busy."""
@@ -93,13 +93,18 @@ def product_lanes(group: Group, target: Target) -> int:
 
 def choose(problem: Problem, target: Target) -> Tile:
     """The tile that costs least."""
+    return min(possible(problem, target), key=lambda tile: tile.cycles)
+
+
+def possible(problem: Problem, target: Target) -> list[Tile]:
+    """All tiles that a product can be made of."""
     along_k, along_n = problem.y_along
     options = _outer(problem, target, pack=True)
     if along_n:
         options += _outer(problem, target, pack=False)
     if problem.x_along and along_k:
         options += _dot(problem, target)
-    return min(options, key=lambda tile: tile.cycles)
+    return options
 
 
 def _outer(problem: Problem, target: Target, pack: bool) -> list[Tile]:

@@ -8,7 +8,7 @@ import pytest
 
 import chainrule as cr
 from chainrule.ops.table import OPS
-from tests.compile.machine import compiled, judge
+from tests.compiler.machine import compiled, judge
 from tests.ops.cases import NAMES, Case, cases, concrete_sample, generator
 from tests.ops.derivatives import closed, like
 from tests.ops.test_forward import has_no_value, refuses

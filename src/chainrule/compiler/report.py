@@ -3,10 +3,10 @@
 import math
 from typing import NamedTuple
 
-from chainrule.compile.groups import Group
-from chainrule.compile.kernels import Kernel
-from chainrule.compile.program import Program
-from chainrule.compile.tiles import product_tile
+from chainrule.compiler.groups import Group
+from chainrule.compiler.kernels import Kernel
+from chainrule.compiler.program import Program
+from chainrule.compiler.tiles import product_tile
 from chainrule.graph.node import Node
 from chainrule.ops.lowering import Contract, Fold, Gather
 

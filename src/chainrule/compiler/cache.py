@@ -9,7 +9,7 @@ from typing import NamedTuple
 import llvmlite
 from llvmlite import binding as llvm
 
-from chainrule.compile.target import Target
+from chainrule.compiler.target import Target
 from chainrule.writing import StrPath, cache_folder, write_whole
 
 _SUFFIX = ".o"
@@ -32,7 +32,7 @@ class ObjectCache:
     that a damaged one is noticed, and made again. Where the folder cannot be written, or belongs to
     someone else, nothing is kept.
 
-    >>> from chainrule.compile.target import host
+    >>> from chainrule.compiler.target import host
     >>> ObjectCache("nowhere").find("some graph", host())
     """
 

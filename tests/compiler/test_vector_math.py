@@ -15,9 +15,10 @@ pytest.importorskip("llvmlite")
 
 from llvmlite import ir
 
-from chainrule.compile import target, vector_coefficients, vector_math
+from chainrule.compiler import target, vector_coefficients, vector_math
+from chainrule.compiler.vector_trigonometry import LARGEST
 from chainrule.errors import DtypeError
-from tests.compile.jitted import Jitted, loop_around, machine_for, optimised
+from tests.compiler.jitted import Jitted, loop_around, machine_for, optimised
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 DTYPES = ("float32", "float64")
@@ -59,8 +60,14 @@ def _cbrt(x: mpmath.mpf) -> mpmath.mpf:
     return mpmath.sign(x) * mpmath.cbrt(abs(x))
 
 
+def _exact_erfc(x: mpmath.mpf) -> mpmath.mpf:
+    """Of numbers that mpmath is able to take."""
+    return mpmath.erfc(1000 if x > 1000 else x)
+
+
 _erf = np.vectorize(math.erf, otypes=["float64"])
-_SMALL = {"float32": 1e5, "float64": 1e12}
+_erfc = np.vectorize(math.erfc, otypes=["float64"])
+_SMALL = dict(zip(DTYPES, LARGEST.values(), strict=True))
 CASES = {
     "arccos": Case(mpmath.acos, np.arccos, np.arccos, (-1.0, 1.0)),
     "arccosh": Case(mpmath.acosh, np.arccosh, np.arccosh, (1.0, 4.0)),
@@ -72,6 +79,7 @@ CASES = {
     "cos": Case(mpmath.cos, np.cos, np.cos, (-10.0, 10.0), _SMALL),
     "cosh": Case(mpmath.cosh, np.cosh, np.cosh),
     "erf": Case(mpmath.erf, None, _erf, (-6.0, 6.0)),
+    "erfc": Case(_exact_erfc, None, _erfc, (-6.0, 27.3)),
     "exp": Case(mpmath.exp, np.exp, np.exp, (-104.0, 89.0)),
     "exp2": Case(lambda x: mpmath.mpf(2) ** x, np.exp2, np.exp2, (-150.0, 128.0)),
     "exp_of_nonpositive": Case(mpmath.exp, np.exp, np.exp, (-104.0, 0.0), highest=0.0),
@@ -177,9 +185,9 @@ def largest_error(name: str, dtype: str, *, fused: bool, each: int, dense: int) 
     """The largest error found, in units in the last place, and where."""
     case = CASES[name]
     x = arguments(case, dtype, each=each, dense=dense)
-    reference = _erf if name == "erf" and dtype == "float32" else case.wide
+    reference = case.own if case.wide is None and dtype == "float32" else case.wide
     if reference is None or (dtype == "float64" and not LONG):
-        x = x[:: x.size // 2000]
+        x = x[:: x.size // 4000]
         wanted = exactly(case.exact, x)
     else:
         wanted = reference(x.astype(np.float64 if dtype == "float32" else np.longdouble))
@@ -194,7 +202,7 @@ def test_error_stays_within_what_the_docstring_states(name: str, dtype: str, fus
     if fused and not target.host().fused:
         pytest.skip("this processor has no fused instruction")
     stated = bound(name, dtype, fused=fused)
-    assert stated <= (2.0 if fused else 2.2)
+    assert stated <= (2.0 if fused else 2.5)
     found, where = largest_error(name, dtype, fused=fused, each=100, dense=20_000)
     assert found <= stated, f"{name}({where!r}) is off by {found:.3f} ULP"
 
@@ -204,7 +212,7 @@ def test_error_stays_within_what_the_docstring_states(name: str, dtype: str, fus
 @pytest.mark.parametrize("name", CASES)
 def test_error_over_many_more_numbers(name: str, dtype: str) -> None:
     fused = target.host().fused
-    found, where = largest_error(name, dtype, fused=fused, each=500, dense=400_000)
+    found, where = largest_error(name, dtype, fused=fused, each=400, dense=200_000)
     stated = bound(name, dtype, fused=fused)
     assert found <= stated, f"{name}({where!r}) is off by {found:.3f} ULP"
 

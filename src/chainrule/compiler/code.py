@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 from llvmlite import ir
 
-from chainrule.compile.lanes import Lanes, Value, element_type, memory_type
-from chainrule.compile.target import Target
+from chainrule.compiler.lanes import Lanes, Value, element_type, memory_type
+from chainrule.compiler.target import Target
 
 I1, I8, I32, I64 = (ir.IntType(size) for size in (1, 8, 32, 64))
 PTR = ir.PointerType()
@@ -199,6 +199,11 @@ class Code:
             one = Value(value.dtype, self.ir.extract_element(value.ir, I32(lane)))
             self.store(one, base, self.plus(index, lane * stride), Part(1, 1))
 
+    def prefetch(self, place: ir.Value) -> None:
+        """Ask for a cache line that will be read soon."""
+        function = self._declare("llvm.prefetch.p0", ir.VoidType(), [PTR, I32, I32, I32])
+        self.ir.call(function, [place, I32(0), I32(2), I32(1)])
+
     def finish(self) -> ir.Function:
         self.ir.ret_void()
         return self.function
@@ -220,4 +225,4 @@ def parts_of(count: int, width: int) -> tuple[int, Part | None]:
     return count // width, Part(width, rest) if rest else None
 
 
-__all__ = ["Code", "I64", "PTR", "Part", "element_type", "parts_of"]
+__all__ = ["I64", "PTR", "Code", "Part", "element_type", "parts_of"]

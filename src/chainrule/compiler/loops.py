@@ -4,10 +4,10 @@ from typing import Any
 
 from llvmlite import ir
 
-from chainrule.compile.body import SCALAR, Body, across
-from chainrule.compile.code import I64, Code, Part, parts_of
-from chainrule.compile.groups import FULL, ROW, levels, stages
-from chainrule.compile.lanes import Value
+from chainrule.compiler.body import SCALAR, Body, across
+from chainrule.compiler.code import I64, Code, Part, parts_of
+from chainrule.compiler.groups import FULL, ROW, levels, stages
+from chainrule.compiler.lanes import Value
 from chainrule.graph.node import Node
 from chainrule.ops.lowering import Fold, View
 

@@ -1,17 +1,17 @@
 """Sine, cosine, tangent and their inverses, written into LLVM IR. See `vector_math`.
 
 Multiples of pi / 2, held in three parts, are taken away (Cody and Waite, "Software Manual for the
-Elementary Functions", 1980). That is good while |x| is below `LARGEST`; beyond it the result is
-some number that the function can have.
+Elementary Functions", 1980). The bounds of sin, cos and tan hold up to `LARGEST`; beyond it the
+result is some number that the function can have.
 """
 
 from llvmlite import ir
 
-from chainrule.compile import vector_coefficients as table
-from chainrule.compile.vector_lanes import VectorLanes
+from chainrule.compiler import vector_coefficients as table
+from chainrule.compiler.vector_lanes import VectorLanes
 
 LARGEST = {"float": 1e5, "double": 1e12}
-"""Up to here sin, cos and tan keep their bounds, in 32 and in 64 bits."""
+"""The largest |x| of which sin, cos and tan are right, in 32 and in 64 bits."""
 
 _TWO_OVER_PI = 0.6366197723675814
 
@@ -71,7 +71,7 @@ def _turned(v: VectorLanes, x: ir.Value, quarters: int) -> ir.Value:
 
 
 def sin(b: ir.IRBuilder, x: ir.Value, *, fused: bool = True) -> ir.Value:
-    """The sine of x radians; NaN where x is infinite.
+    """The sine of x radians, for |x| <= `LARGEST`; NaN where x is infinite.
 
     Error: 1.5 ULP in 32 bits, 1.5 in 64.
     """
@@ -79,7 +79,7 @@ def sin(b: ir.IRBuilder, x: ir.Value, *, fused: bool = True) -> ir.Value:
 
 
 def cos(b: ir.IRBuilder, x: ir.Value, *, fused: bool = True) -> ir.Value:
-    """The cosine of x radians; NaN where x is infinite.
+    """The cosine of x radians, for |x| <= `LARGEST`; NaN where x is infinite.
 
     Error: 1.5 ULP in 32 bits, 1.5 in 64.
     """
@@ -87,7 +87,7 @@ def cos(b: ir.IRBuilder, x: ir.Value, *, fused: bool = True) -> ir.Value:
 
 
 def tan(b: ir.IRBuilder, x: ir.Value, *, fused: bool = True) -> ir.Value:
-    """The tangent of x radians; NaN where x is infinite.
+    """The tangent of x radians, for |x| <= `LARGEST`; NaN where x is infinite.
 
     Error: 1.8 ULP in 32 bits, 1.9 in 64.
     """

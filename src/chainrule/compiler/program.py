@@ -10,14 +10,14 @@ import numpy as np
 from llvmlite import ir
 
 from chainrule.aval import Aval
-from chainrule.compile.driver import LINE, Driver
-from chainrule.compile.engine import build
-from chainrule.compile.groups import Fusion
-from chainrule.compile.kernels import emit_kernel
-from chainrule.compile.lowered import Places, is_number, memory_dtype, simplified
-from chainrule.compile.memory import aligned, napper
-from chainrule.compile.schedule import Phase, Schedule, plan_memory
-from chainrule.compile.target import Target, host
+from chainrule.compiler.driver import LINE, Driver
+from chainrule.compiler.engine import build
+from chainrule.compiler.groups import Fusion
+from chainrule.compiler.kernels import emit_kernel
+from chainrule.compiler.lowered import Places, is_number, memory_dtype, simplified
+from chainrule.compiler.memory import aligned, napper
+from chainrule.compiler.schedule import Phase, Schedule, plan_memory
+from chainrule.compiler.target import Target, host
 from chainrule.graph.graph import Graph
 from chainrule.graph.node import Node
 from chainrule.ops.table import PROJECT

@@ -9,9 +9,9 @@ import numpy as np
 
 from chainrule import tree
 from chainrule.aval import as_operand, aval_of
-from chainrule.compile.memory import aligned
-from chainrule.compile.program import Program
-from chainrule.compile.report import Report
+from chainrule.compiler.memory import aligned
+from chainrule.compiler.program import Program
+from chainrule.compiler.report import Report
 from chainrule.errors import ChainruleError, OptionError
 from chainrule.graph.graph import Graph
 from chainrule.graph.interpret import run_flat
@@ -167,7 +167,7 @@ def compile(  # noqa: A001 - the field's word; the built-in compiles Python's ow
         function: takes arrays, Python numbers and trees of them, gives arrays or a tree of them.
         threads: how many threads share the work; the bits of the result do not depend on it.
         cache: an ObjectCache in which machine code is kept between processes.
-        target: a processor, as `chainrule.compile.target.named` gives it, to make code for.
+        target: a processor, as `chainrule.compiler.target.named` gives it, to make code for.
 
     Raises:
         OptionError: threads is not 1 or more.

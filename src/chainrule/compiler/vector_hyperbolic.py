@@ -2,10 +2,10 @@
 
 from llvmlite import ir
 
-from chainrule.compile import vector_coefficients as table
-from chainrule.compile.vector_exp import reduce_narrow
-from chainrule.compile.vector_lanes import VectorLanes
-from chainrule.compile.vector_log import log1p_of_sum
+from chainrule.compiler import vector_coefficients as table
+from chainrule.compiler.vector_exp import reduce_narrow
+from chainrule.compiler.vector_lanes import VectorLanes
+from chainrule.compiler.vector_log import log1p_of_sum
 
 
 def _quarter_exp(v: VectorLanes, x: ir.Value) -> ir.Value:

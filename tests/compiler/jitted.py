@@ -7,7 +7,7 @@ import numpy as np
 from llvmlite import binding as llvm
 from llvmlite import ir
 
-from chainrule.compile import target
+from chainrule.compiler import target
 
 _INDEX = ir.IntType(64)
 _ELEMENTS = {"float32": ir.FloatType(), "float64": ir.DoubleType()}

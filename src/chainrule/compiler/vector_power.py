@@ -8,10 +8,10 @@ Mathematik 18, 1971). Floats become doubles, whose ordinary logarithm is enough 
 
 from llvmlite import ir
 
-from chainrule.compile import vector_coefficients as table
-from chainrule.compile.vector_exp import exp2_of_sum
-from chainrule.compile.vector_lanes import VectorLanes
-from chainrule.compile.vector_log import beyond_f, take_apart
+from chainrule.compiler import vector_coefficients as table
+from chainrule.compiler.vector_exp import exp2_of_sum
+from chainrule.compiler.vector_lanes import VectorLanes
+from chainrule.compiler.vector_log import beyond_f, take_apart
 
 _INFINITY = float("inf")
 _Sum = tuple[ir.Value, ir.Value]

@@ -7,9 +7,9 @@ import numpy as np
 
 from chainrule import tree
 from chainrule.aval import as_operand
-from chainrule.compile.function import compile as compiled
-from chainrule.compile.program import Program
-from tests.compile.bounds import misfit, run_with_bounds
+from chainrule.compiler.function import compile as compiled
+from chainrule.compiler.program import Program
+from tests.compiler.bounds import misfit, run_with_bounds
 
 COMPOSED = 2.0
 """How much more than the simpler ops that an op is composed of, its own NumPy code may be off."""

@@ -10,9 +10,9 @@ from collections.abc import Callable, Sequence
 
 from llvmlite import ir
 
-from chainrule.compile.code import I64, PTR
-from chainrule.compile.schedule import Chain, Phase
-from chainrule.compile.target import Target
+from chainrule.compiler.code import I64, PTR
+from chainrule.compiler.schedule import Chain, Phase
+from chainrule.compiler.target import Target
 
 VOID = ir.VoidType()
 LINE = 8

@@ -7,13 +7,13 @@ from typing import Any
 
 from llvmlite import ir
 
-from chainrule.compile import loops
-from chainrule.compile.body import Body
-from chainrule.compile.code import I64, PTR, Code
-from chainrule.compile.groups import Group
-from chainrule.compile.lowered import Places
-from chainrule.compile.product import Product
-from chainrule.compile.target import Target
+from chainrule.compiler import loops
+from chainrule.compiler.body import Body
+from chainrule.compiler.code import I64, PTR, Code
+from chainrule.compiler.groups import Group
+from chainrule.compiler.lowered import Places
+from chainrule.compiler.product import Product
+from chainrule.compiler.target import Target
 from chainrule.graph.node import Node
 
 

@@ -9,8 +9,8 @@ import numpy as np
 from llvmlite import ir
 
 from chainrule.aval import Aval, aval_of, float_dtype, result_dtype
-from chainrule.compile import vector_math
-from chainrule.compile.target import Target
+from chainrule.compiler import vector_math
+from chainrule.compiler.target import Target
 
 _TYPES = {
     "f4": ir.FloatType(),

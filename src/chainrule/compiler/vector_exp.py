@@ -6,8 +6,8 @@ Manual for the Elementary Functions", 1980), where a polynomial takes over.
 
 from llvmlite import ir
 
-from chainrule.compile import vector_coefficients as table
-from chainrule.compile.vector_lanes import VectorLanes
+from chainrule.compiler import vector_coefficients as table
+from chainrule.compiler.vector_lanes import VectorLanes
 
 LOG2_E = 1.4426950408889634
 
@@ -35,7 +35,7 @@ def reduce_wide(v: VectorLanes, x: ir.Value) -> tuple[ir.Value, ir.Value]:
     return _less_multiple(v, x, n, 2.0), s
 
 
-def _reduce_nonpositive(v: VectorLanes, x: ir.Value) -> tuple[ir.Value, ir.Value, float]:
+def reduce_nonpositive(v: VectorLanes, x: ir.Value) -> tuple[ir.Value, ir.Value, float]:
     """The r and 2^n / c with e^x = 2^n e^r, and c, with which 2^n is a normal number, too."""
     x = v.at_least(x, v.choose(-104.0, -745.2))
     r, power = reduce_narrow(v, x, offset=v.mantissa + 1)
@@ -44,7 +44,7 @@ def _reduce_nonpositive(v: VectorLanes, x: ir.Value) -> tuple[ir.Value, ir.Value
 
 def exp_in_two_parts(v: VectorLanes, x: ir.Value) -> tuple[ir.Value, ir.Value]:
     """e^x for x <= 0, and what its rounding lost."""
-    r, power, scale = _reduce_nonpositive(v, x)
+    r, power, scale = reduce_nonpositive(v, x)
     beyond = v.multiply(v.multiply(r, v.polynomial(r, table.EXP_SLOPE, scale=scale)), power)
     main = v.multiply(power, scale)
     high = v.add(main, beyond)
@@ -56,7 +56,7 @@ def _expm1_near_0(v: VectorLanes, r: ir.Value, coefficients: dict) -> ir.Value:
     return v.fma(v.multiply(r, r), v.polynomial(r, coefficients), r)
 
 
-def _expm1_bounded(v: VectorLanes, x: ir.Value) -> ir.Value:
+def expm1_bounded(v: VectorLanes, x: ir.Value) -> ir.Value:
     """e^x - 1 where e^x is a normal number."""
     r, power = reduce_narrow(v, x)
     near = _expm1_near_0(v, r, table.EXPM1)
@@ -79,7 +79,7 @@ def exp_of_nonpositive(b: ir.IRBuilder, x: ir.Value, *, fused: bool = True) -> i
     Error: 1.0 ULP in 32 bits, 0.9 in 64; not fused 1.2, 1.2.
     """
     v = VectorLanes(b, x, fused=fused)
-    r, power, scale = _reduce_nonpositive(v, x)
+    r, power, scale = reduce_nonpositive(v, x)
     return v.multiply(v.polynomial(r, table.EXP, scale=scale), power)
 
 
@@ -148,17 +148,3 @@ def tanh(b: ir.IRBuilder, x: ir.Value, *, fused: bool = True) -> ir.Value:
     plus_1 = v.fma(v.polynomial(r, table.EXP), power, 1.0)
     far = v.subtract(1.0, v.divide(2.0, plus_1))
     return v.copysign(v.select(v.less(size, 0.63), near, far), x)
-
-
-def erf(b: ir.IRBuilder, x: ir.Value, *, fused: bool = True) -> ir.Value:
-    """The error function, as 1 - e^g with g = ln(1 - erf|x|) = |x| p(|x|).
-
-    Error: 1.6 ULP in 32 bits, 1.3 in 64; not fused 2.2, 1.3.
-    """
-    v = VectorLanes(b, x, fused=fused)
-    # From here on the result rounds to 1.
-    size = v.at_most(v.absolute(x), v.choose(3.95, 5.93))
-    slope, rest = table.ERF_SLOPE[v.name]
-    beyond = v.multiply(size, v.fma(size, v.polynomial(size, table.ERF), rest))
-    g = v.fma(size, slope, beyond)
-    return v.copysign(_expm1_bounded(v, g), x)

@@ -8,9 +8,9 @@ logarithm function", ACM TOMS 16, 1990, without the table).
 
 from llvmlite import ir
 
-from chainrule.compile import vector_coefficients as table
-from chainrule.compile.vector_exp import exp_in_two_parts
-from chainrule.compile.vector_lanes import VectorLanes
+from chainrule.compiler import vector_coefficients as table
+from chainrule.compiler.vector_exp import exp_in_two_parts
+from chainrule.compiler.vector_lanes import VectorLanes
 
 _INFINITY, _NAN = float("inf"), float("nan")
 
@@ -24,13 +24,9 @@ def _exponent_and_mantissa(v: VectorLanes, x: ir.Value) -> tuple[ir.Value, ir.Va
     return exponent, v.as_float(v.b.add(fraction, v.whole(root_half)))
 
 
-def _as_number(v: VectorLanes, exponent: ir.Value, bias: ir.Value | float) -> ir.Value:
-    """A small positive integer less `bias`, as a float: it is put into the last bits of 2^23."""
-    magic = 2.0**v.mantissa
-    with_magic = v.b.or_(exponent, v.whole(v.one + (v.mantissa << v.mantissa)))
-    if isinstance(bias, ir.Value):
-        return v.subtract(v.as_float(with_magic), bias)
-    return v.subtract(v.as_float(with_magic), magic + bias)
+def _on_top_of_unit(v: VectorLanes, exponent: ir.Value) -> ir.Value:
+    """2^23 (or 2^52) plus a small positive integer, as a float: it is put into the last bits."""
+    return v.as_float(v.b.or_(exponent, v.whole(v.one + (v.mantissa << v.mantissa))))
 
 
 def beyond_f(v: VectorLanes, f: ir.Value) -> ir.Value:
@@ -50,19 +46,19 @@ def _natural(v: VectorLanes, e: ir.Value, f: ir.Value) -> ir.Value:
 
 
 def _at_the_ends(v: VectorLanes, result: ir.Value, x: ir.Value) -> ir.Value:
-    """-infinity at 0, NaN below it, x itself where that is infinite or NaN, else the result."""
-    below = v.select(v.equal(x, 0.0), -_INFINITY, _NAN)
-    result = v.select(v.less(0.0, x), result, below)
-    return v.select(v.less(x, _INFINITY), result, v.select(v.less(x, 0.0), below, x))
+    """-infinity at 0, infinity at infinity, NaN below 0 and for NaN, else the result."""
+    nowhere = v.select(v.equal(x, 0.0), -_INFINITY, _NAN)
+    result = v.select(v.less(0.0, x), result, nowhere)
+    return v.select(v.equal(x, _INFINITY), _INFINITY, result)
 
 
 def take_apart(v: VectorLanes, x: ir.Value) -> tuple[ir.Value, ir.Value]:
     """The e and f of x > 0; where x is below the normal numbers, those of x 2^32 (or 2^64)."""
     small = v.less(x, 2.0 ** (1 - v.bias))
     exponent, m = _exponent_and_mantissa(v, v.select(small, v.multiply(x, 2.0**v.bits), x))
-    bias = 2.0**v.mantissa + v.bias
-    e = _as_number(v, exponent, v.select(small, bias + v.bits, bias))
-    return e, v.subtract(m, 1.0)
+    excess = 2.0**v.mantissa + v.bias
+    excess = v.select(small, excess + v.bits, excess)
+    return v.subtract(_on_top_of_unit(v, exponent), excess), v.subtract(m, 1.0)
 
 
 def log(b: ir.IRBuilder, x: ir.Value, *, fused: bool = True) -> ir.Value:
@@ -107,7 +103,7 @@ def log1p_of_sum(v: VectorLanes, high: ir.Value, low: ir.Value | None = None) ->
     if low is not None:
         lost = v.add(lost, low)
     exponent, m = _exponent_and_mantissa(v, u)
-    e = _as_number(v, exponent, float(v.bias))
+    e = v.subtract(_on_top_of_unit(v, exponent), 2.0**v.mantissa + v.bias)
     # 2^-e; where e is so large that it is no normal number, what was lost does not count.
     capped = v.whole(2 * v.bias - 1)
     capped = v.b.select(v.b.icmp_unsigned("<", exponent, capped), exponent, capped)

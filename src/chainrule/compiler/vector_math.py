@@ -18,8 +18,8 @@ ones are taken and given rightly (as long as the processor is not told to flush 
 
 from llvmlite import ir
 
-from chainrule.compile.vector_exp import (
-    erf,
+from chainrule.compiler.vector_erf import erf, erfc
+from chainrule.compiler.vector_exp import (
     exp,
     exp2,
     exp_of_nonpositive,
@@ -27,11 +27,11 @@ from chainrule.compile.vector_exp import (
     sigmoid,
     tanh,
 )
-from chainrule.compile.vector_hyperbolic import arccosh, arcsinh, arctanh, cosh, sinh
-from chainrule.compile.vector_lanes import VectorLanes
-from chainrule.compile.vector_log import log, log1p, log2, log10, logaddexp, softplus
-from chainrule.compile.vector_power import cbrt, hypot, power
-from chainrule.compile.vector_trigonometry import arccos, arcsin, arctan, arctan2, cos, sin, tan
+from chainrule.compiler.vector_hyperbolic import arccosh, arcsinh, arctanh, cosh, sinh
+from chainrule.compiler.vector_lanes import VectorLanes
+from chainrule.compiler.vector_log import log, log1p, log2, log10, logaddexp, softplus
+from chainrule.compiler.vector_power import cbrt, hypot, power
+from chainrule.compiler.vector_trigonometry import arccos, arcsin, arctan, arctan2, cos, sin, tan
 
 __all__ = [
     "arccos",
@@ -45,6 +45,7 @@ __all__ = [
     "cos",
     "cosh",
     "erf",
+    "erfc",
     "exp",
     "exp2",
     "exp_of_nonpositive",

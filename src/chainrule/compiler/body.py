@@ -6,10 +6,10 @@ from typing import Any
 import numpy as np
 from llvmlite import ir
 
-from chainrule.compile.code import I64, Code, Part, parts_of
-from chainrule.compile.groups import FULL, ROW, Group
-from chainrule.compile.lanes import Lanes, Value
-from chainrule.compile.lowered import Places, is_number, memory_dtype
+from chainrule.compiler.code import I64, Code, Part, parts_of
+from chainrule.compiler.groups import FULL, ROW, Group
+from chainrule.compiler.lanes import Lanes, Value
+from chainrule.compiler.lowered import Places, is_number, memory_dtype
 from chainrule.graph.node import Node
 from chainrule.ops.lowering import Fold, Gather, View
 

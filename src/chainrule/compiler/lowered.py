@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from chainrule.aval import Aval, aval_of
-from chainrule.compile.lanes import supported
+from chainrule.compiler.lanes import supported
 from chainrule.graph.graph import Graph
 from chainrule.graph.node import Node
 from chainrule.graph.passes import optimize

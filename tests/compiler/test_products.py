@@ -1,0 +1,146 @@
+"""Matrix products: each size at the edges of a tile, each layout, scheme and epilogue."""
+
+import itertools
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+
+import chainrule as cr
+from chainrule.compiler import tiles
+from tests.compiler.machine import judge, same_bits
+
+SIZES = (1, 2, 15, 16, 17, 31, 33, 97)
+STACKS = (((), ()), ((), ()), ((3,), (3,)), ((2, 3), (3,)), ((), (2,)), ((2, 1), (1, 3)))
+"""What stands before the matrices of x and of y; most often nothing."""
+
+Layout = tuple[Callable, Callable]
+"""How a matrix is kept in memory, and how it is read from there as it was."""
+LAYOUTS: dict[str, Layout] = {
+    "plain": (lambda a: a, lambda a: a),
+    "transposed": (lambda a: np.swapaxes(a, -1, -2), lambda a: cr.swapaxes(a, -1, -2)),
+    "every second row": (lambda a: np.repeat(a, 2, axis=-2), lambda a: a[..., ::2, :]),
+    "every second column": (lambda a: np.repeat(a, 2, axis=-1), lambda a: a[..., ::2]),
+    "backwards": (lambda a: a[..., ::-1, ::-1], lambda a: a[..., ::-1, ::-1]),
+    "within a frame": (
+        lambda a: np.pad(a, [(0, 0)] * (a.ndim - 2) + [(1, 2), (3, 1)]),
+        lambda a: a[..., 1:-2, 3:-1],
+    ),
+}
+EPILOGUES: dict[str, Callable] = {
+    "nothing": lambda p, bias, other: p,
+    "a bias": lambda p, bias, other: p + bias,
+    "bias and relu": lambda p, bias, other: cr.relu(p + bias),
+    "a mask": lambda p, bias, other: p * (other > 0),
+    "a residual": lambda p, bias, other: cr.tanh(p) + other,
+    "kept and squared": lambda p, bias, other: (p, cr.square(p)),
+    "a softmax": lambda p, bias, other: cr.softmax(p + bias),
+}
+SCHEMES: dict[str, Callable[[tiles.Tile], bool]] = {
+    "outer": lambda tile: tile.scheme == "outer" and not tile.pack,
+    "outer, packed": lambda tile: tile.scheme == "outer" and tile.pack,
+    "dot": lambda tile: tile.scheme == "dot",
+}
+
+
+@pytest.fixture
+def only(monkeypatch):
+    """Lets products choose among tiles of one scheme, where one is possible."""
+
+    def restrict(scheme: str) -> None:
+        def choose(problem: tiles.Problem, target: Any) -> tiles.Tile:
+            options = tiles.possible(problem, target)
+            fit = [tile for tile in options if SCHEMES[scheme](tile)] or options
+            return min(fit, key=lambda tile: tile.cycles)
+
+        monkeypatch.setattr(tiles, "choose", choose)
+
+    return restrict
+
+
+class Product:
+    """A product of matrices in layouts, with an epilogue, as a function and its arguments."""
+
+    def __init__(self, m: int, n: int, k: int, random: np.random.Generator, dtype: str):
+        def drawn(*shape: int) -> np.ndarray:
+            return random.uniform(-1.0, 1.0, shape).astype(dtype)
+
+        def one_of(table: Any) -> Any:
+            return list(table)[random.integers(len(table))]
+
+        x_stack, y_stack = one_of(STACKS)
+        self.names = one_of(LAYOUTS), one_of(LAYOUTS), one_of(EPILOGUES)
+        self.told = f"{x_stack}({m}, {k}) {y_stack}({k}, {n}) {dtype} {', '.join(self.names)}"
+        stack = np.broadcast_shapes(x_stack, y_stack)
+        x, y = drawn(*x_stack, m, k), drawn(*y_stack, k, n)
+        kept = [LAYOUTS[name][0](a) for name, a in zip(self.names, (x, y), strict=False)]
+        self.args = [np.ascontiguousarray(a) for a in kept]
+        self.args += [drawn(n), drawn(*stack, m, n)]
+
+    def __call__(self, x: Any, y: Any, bias: Any, other: Any) -> Any:
+        read_x, read_y = (LAYOUTS[name][1] for name in self.names[:2])
+        return EPILOGUES[self.names[2]](cr.matmul(read_x(x), read_y(y)), bias, other)
+
+
+def products(sizes: list[tuple[int, int, int]], seed: int) -> list[Product]:
+    random = np.random.default_rng(seed)
+    dtypes = ("float32", "float32", "float64")
+    return [Product(*size, random, dtypes[random.integers(3)]) for size in sizes]
+
+
+def judge_all(made: list[Product]) -> None:
+    def all_of_them(*lists: list) -> list:
+        return [product(*args) for product, args in zip(made, lists, strict=True)]
+
+    told = "; ".join(f"{i}: {product.told}" for i, product in enumerate(made))
+    judge(all_of_them, *[product.args for product in made], told=told)
+
+
+ALL = list(itertools.product(SIZES, repeat=3))
+TOGETHER = 8
+
+
+@pytest.mark.parametrize("scheme", SCHEMES)
+@pytest.mark.parametrize("seed", [0, 1])
+def test_products(scheme, seed, only):
+    only(scheme)
+    random = np.random.default_rng(seed)
+    judge_all(products([ALL[i] for i in random.integers(len(ALL), size=TOGETHER)], seed))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("start", range(0, len(ALL), TOGETHER))
+def test_products_of_all_sizes(start, only):
+    only(list(SCHEMES)[start // TOGETHER % len(SCHEMES)])
+    judge_all(products(ALL[start : start + TOGETHER], start))
+
+
+@pytest.mark.parametrize("scheme", SCHEMES)
+@pytest.mark.parametrize("shape", [(97, 33, 300), (700, 10, 40), (8, 500, 30)])
+def test_a_divided_product_has_the_same_bits(scheme, shape, only):
+    only(scheme)
+    (product,) = products([shape], 7)
+    program = judge(product, *product.args, told=product.told)
+    values = [np.ascontiguousarray(arg) for arg in product.args]
+    want = program.run(values)
+    assert all(same_bits(program.run(values, threads), want) for threads in (2, 3))
+
+
+@pytest.mark.parametrize("scheme", SCHEMES)
+def test_integers_and_bools_multiply_exactly(scheme, only):
+    only(scheme)
+    random = np.random.default_rng(5)
+    for dtype in (np.int32, np.int64, np.uint8, np.bool_):
+        x = random.integers(0, 3, (17, 33)).astype(dtype)
+        y = random.integers(0, 3, (15, 33)).astype(dtype)
+        judge(lambda x, y: cr.matmul(x, y.T), x, y, told=dtype)
+
+
+@pytest.mark.parametrize("scheme", SCHEMES)
+def test_nothing_and_infinity_times_something(scheme, only):
+    only(scheme)
+    x, y = np.ones((5, 19), np.float32), np.ones((19, 7), np.float32)
+    x[0, 3], x[1, 4], x[2, 5], y[5, 2] = np.inf, -np.inf, np.nan, 0.0
+    judge(cr.matmul, x, y)
+    judge(lambda x, y: cr.matmul(x, cr.swapaxes(y, 0, 1)), x, np.ascontiguousarray(y.T))
