@@ -1,4 +1,4 @@
-"""Random programs: functions of a few float64 arrays, made of ops drawn from a seed.
+"""Random programs: functions of a few square matrices, made of ops drawn from a seed.
 
 Each has at least ten ops and gives one number. Values stay of moderate size, so that numeric
 differentiation can referee; some steps use a value on several paths.
@@ -34,7 +34,7 @@ UNARY: dict[str, Callable] = {
     "power": lambda x: x**3 * 0.1,
     "scale": lambda x: x * 0.7 - 0.2,
     "transpose": cr.transpose,
-    "reshape": lambda x: cr.reshape(cr.reshape(x, (-1,)), (SIZE, SIZE)),
+    "reshape": lambda x: cr.reshape(cr.reshape(x, (-1,)), x.shape),
     "softmax": cr.softmax,
     "log_softmax": cr.log_softmax,
     "logsumexp": lambda x: x - cr.logsumexp(x, axis=0, keepdims=True),
@@ -45,13 +45,13 @@ UNARY: dict[str, Callable] = {
     "prod": lambda x: x * cr.prod(cr.tanh(x), axis=0),
     "cumsum": lambda x: cr.cumsum(x, axis=1) * 0.4,
     "slice": lambda x: cr.concatenate([x[1:], x[:1] * 0.5], axis=0),
-    "take": lambda x: cr.take(x, np.array([2, 0, 0]), axis=0),
+    "take": lambda x: cr.take(x, np.arange(len(x))[::-1] // 2 * 2, axis=0),
     "flip": lambda x: cr.flip(x, 1),
-    "pad": lambda x: cr.pad(x, ((1, 0), (0, 0)), 0.5)[:SIZE],
-    "index_add": lambda x: cr.index_add(x, np.array([0, 0]), x[1:] * 0.5),
+    "pad": lambda x: cr.pad(x, ((1, 0), (0, 0)), 0.5)[: len(x)],
+    "index_add": lambda x: cr.index_add(x, np.arange(len(x) - 1) // 2, x[1:] * 0.5),
     "triangle": cr.tril,
     "draw in": lambda x: 2.0 * cr.tanh(x * 0.5),
-    "where": lambda x: cr.where(np.eye(SIZE, dtype=bool), x, cr.tanh(x)),
+    "where": lambda x: cr.where(np.eye(len(x), dtype=bool), x, cr.tanh(x)),
 }
 BINARY: dict[str, Callable] = {
     "add": cr.add,
@@ -98,8 +98,8 @@ class Program:
         return f"{self.inputs} inputs; " + "; ".join(lines)
 
 
-def random_program(seed: int) -> tuple[Program, list[np.ndarray]]:
-    """A program of at least 10 steps, and random inputs for it."""
+def random_program(seed: int, size: int = SIZE) -> tuple[Program, list[np.ndarray]]:
+    """A program of at least 10 steps, and random inputs for it: float64, `size` by `size`."""
     rng = np.random.default_rng(seed)
     inputs = int(rng.integers(1, 4))
     steps = []
@@ -116,5 +116,5 @@ def random_program(seed: int) -> tuple[Program, list[np.ndarray]]:
         steps.append((name, places))
         if name in GROWING:
             steps.append(("draw in", (count,)))
-    arrays = [rng.uniform(-1.5, 1.5, size=(SIZE, SIZE)) for _ in range(inputs)]
+    arrays = [rng.uniform(-1.5, 1.5, size=(size, size)) for _ in range(inputs)]
     return Program(inputs, tuple(steps)), arrays
