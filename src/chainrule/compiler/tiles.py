@@ -25,7 +25,7 @@ _PANEL_BYTES = 256 * 1024
 """A panel of y stays in the second cache, and on the stack."""
 _STRIP_BYTES = 384 * 1024
 """So much of y stays in the second cache while the rows of x go by."""
-_PAGES = 64
+_PAGES = 96
 """Pages whose addresses the processor has at hand."""
 _WAYS = 8
 """Rows of x whose elements share a set of the first cache, beside those of y."""
