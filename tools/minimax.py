@@ -187,6 +187,22 @@ def _scaled_erfc(t: mpf) -> mpf:
     return (x + 2) * mpmath.exp(x * x) * mpmath.erfc(x)
 
 
+def _odd(name: str, label: str, function: Function, largest: mpf, count: dict) -> Problem:
+    """The p with function(x) = x + x^3 p(x^2), relative to function(x)."""
+
+    def beyond(z: mpf) -> mpf:
+        x = mpmath.sqrt(z)
+        return (function(x) / x - 1) / z
+
+    def weight(z: mpf) -> mpf:
+        x = mpmath.sqrt(z)
+        return x * z / function(x)
+
+    bound = mpmath.nstr(largest, 4)
+    about = f"({label}(x) / x - 1) / x^2 at z = x^2, for |x| <= {bound}, relative to {label}(x)"
+    return Problem(name, about, beyond, weight, (mpf(10) ** -9, largest**2), count)
+
+
 PROBLEMS = (
     Problem(
         "EXPM1",
@@ -268,14 +284,7 @@ PROBLEMS = (
         (mpf(-1), mpf("25.3") / mpf("29.3")),
         {"double": 25},
     ),
-    Problem(
-        "TANH",
-        "(tanh(x) / x - 1) / x^2 at z = x^2, for |x| <= 0.63, relative to tanh(x)",
-        lambda z: (mpmath.tanh(mpmath.sqrt(z)) / mpmath.sqrt(z) - 1) / z,
-        lambda z: z * mpmath.sqrt(z) / mpmath.tanh(mpmath.sqrt(z)),
-        (mpf(10) ** -9, mpf("0.63") ** 2),
-        {"float": 6, "double": 12},
-    ),
+    _odd("TANH", "tanh", mpmath.tanh, mpf("0.63"), {"float": 6, "double": 12}),
     Problem(
         "EXP_SLOPE",
         "(e^r - 1) / r for |r| <= ln 2 / 2, relative to e^r",
@@ -284,22 +293,8 @@ PROBLEMS = (
         (-LN2 / 2 * mpf("1.001"), LN2 / 2 * mpf("1.001")),
         {"float": 6, "double": 11},
     ),
-    Problem(
-        "SINH",
-        "(sinh(x) / x - 1) / x^2 at z = x^2, for |x| <= 1, relative to sinh(x)",
-        lambda z: (mpmath.sinh(mpmath.sqrt(z)) / mpmath.sqrt(z) - 1) / z,
-        lambda z: z * mpmath.sqrt(z) / mpmath.sinh(mpmath.sqrt(z)),
-        (mpf(10) ** -9, mpf(1)),
-        {"float": 4, "double": 7},
-    ),
-    Problem(
-        "SIN",
-        "(sin(r) / r - 1) / r^2 at z = r^2, for |r| <= pi / 4, relative to sin(r)",
-        lambda z: (mpmath.sin(mpmath.sqrt(z)) / mpmath.sqrt(z) - 1) / z,
-        lambda z: z * mpmath.sqrt(z) / mpmath.sin(mpmath.sqrt(z)),
-        (mpf(10) ** -9, QUARTER**2),
-        {"float": 4, "double": 7},
-    ),
+    _odd("SINH", "sinh", mpmath.sinh, mpf(1), {"float": 4, "double": 7}),
+    _odd("SIN", "sin", mpmath.sin, QUARTER, {"float": 4, "double": 7}),
     Problem(
         "COS",
         "(cos(r) - 1) / r^2 at z = r^2, for |r| <= pi / 4, relative to cos(r)",
@@ -308,30 +303,9 @@ PROBLEMS = (
         (mpf(10) ** -9, QUARTER**2),
         {"float": 4, "double": 7},
     ),
-    Problem(
-        "TAN",
-        "(tan(r) / r - 1) / r^2 at z = r^2, for |r| <= pi / 4, relative to tan(r)",
-        lambda z: (mpmath.tan(mpmath.sqrt(z)) / mpmath.sqrt(z) - 1) / z,
-        lambda z: z * mpmath.sqrt(z) / mpmath.tan(mpmath.sqrt(z)),
-        (mpf(10) ** -9, QUARTER**2),
-        {"float": 7, "double": 14},
-    ),
-    Problem(
-        "ARCTAN",
-        "(arctan(t) / t - 1) / t^2 at z = t^2, for |t| <= 1, relative to arctan(t)",
-        lambda z: (mpmath.atan(mpmath.sqrt(z)) / mpmath.sqrt(z) - 1) / z,
-        lambda z: z * mpmath.sqrt(z) / mpmath.atan(mpmath.sqrt(z)),
-        (mpf(10) ** -9, mpf(1)),
-        {"float": 9, "double": 20},
-    ),
-    Problem(
-        "ARCSIN",
-        "(arcsin(t) / t - 1) / t^2 at z = t^2, for |t| <= 1/2, relative to arcsin(t)",
-        lambda z: (mpmath.asin(mpmath.sqrt(z)) / mpmath.sqrt(z) - 1) / z,
-        lambda z: z * mpmath.sqrt(z) / mpmath.asin(mpmath.sqrt(z)),
-        (mpf(10) ** -9, mpf("0.2501")),
-        {"float": 5, "double": 12},
-    ),
+    _odd("TAN", "tan", mpmath.tan, QUARTER, {"float": 7, "double": 14}),
+    _odd("ARCTAN", "arctan", mpmath.atan, mpf(1), {"float": 9, "double": 20}),
+    _odd("ARCSIN", "arcsin", mpmath.asin, mpf("0.5001"), {"float": 5, "double": 12}),
 )
 
 PARTS: dict[str, tuple[str, mpf, dict[str, tuple[int, ...]]]] = {
@@ -366,9 +340,10 @@ def entry(name: str, values: dict[str, Sequence[mpf]], about: str) -> list[str]:
     """The lines of one table in `vector_coefficients.py`."""
     lines = ["", f"{name} = {{"]
     for kind, numbers in values.items():
-        lines.append(f'    "{kind}": (')
-        lines += [f"        {shortest(number, kind)}," for number in numbers]
-        lines.append("    ),")
+        text = ", ".join(shortest(number, kind) for number in numbers)
+        indent = " " * 8
+        wrapped = textwrap.wrap(text, 96, initial_indent=indent, subsequent_indent=indent)
+        lines += [f'    "{kind}": (', *wrapped, "    ),"]
     return [*lines, "}", '"""' + textwrap.fill(about, 92) + '"""']
 
 
@@ -380,6 +355,8 @@ def table(solved: dict[str, dict[str, list[mpf]]]) -> str:
         "From the constant upwards, for 32 and for 64 bits. An error is the largest one of the",
         "polynomial with these rounded coefficients, in units of 2^-24 and of 2^-53.",
         '"""',
+        "# One number a line would make this too long to look through.",
+        "# fmt: off",
     ]
     for problem in PROBLEMS:
         numbers = solved[problem.name]
