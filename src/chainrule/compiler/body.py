@@ -38,15 +38,21 @@ class Body:
         self.addresses = addresses
         self.fault = fault
         self.given: dict[Node, Callable[[Sequence, Part], Value]] = {}
+        self.lane_axis = -1
 
     def width(self) -> int:
         """Lanes for the widest float among what is computed; the length of a row where shorter."""
-        sizes = [node.aval.dtype.itemsize for node in self.group.roles if node.aval.dtype.kind == "f"]
-        lanes = self.code.target.lanes(max(sizes, default=4))
+        lanes = self.widest()
         length = self.group.dims[-1] if self.group.dims else 1
         while lanes >= 2 * length:
             lanes //= 2
         return lanes
+
+    def widest(self) -> int:
+        """Lanes for the widest float among what is computed."""
+        dtypes = [node.aval.dtype for node in self.group.roles]
+        sizes = [dtype.itemsize for dtype in dtypes if dtype.kind == "f"]
+        return self.code.target.lanes(max(sizes, default=4))
 
     def value(self, node: Node, index: Sequence, part: Part, memo: dict) -> Value:
         """A member or an argument of one, from `index` on; `memo` holds what is known there."""
@@ -85,7 +91,7 @@ class Body:
 
     def load(self, root: Node, view: Any, index: Sequence, part: Part) -> Value:
         place = self.place(view, index)
-        stride = view.strides[-1] if view.strides else 0
+        stride = view.strides[self.lane_axis] if view.strides else 0
         loaded = self.code.load(self.addresses(root), memory_dtype(root), place, stride, part)
         if root.aval.weak:
             loaded = Value(loaded.dtype, loaded.ir, weak=True)

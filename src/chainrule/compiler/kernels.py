@@ -61,26 +61,25 @@ def emit_kernel(
         product = Product(body, kernel.ahead)
         if kernel.prologue is not None:
             before = body_of(kernel.prologue)
-            product.before_band = lambda first, count: loops.emit_map(
-                code, before, first, code.plus(first, count)
-            )
+            product.before_band = lambda first, count: loops.emit_map(code, before, first, count)
         _emit_product(code, product, kernel, task)
     else:
-        start, stop = _bounds(code, kernel, task)
+        start, length = _bounds(code, kernel, task)
         emit = loops.emit_rows if kernel.group.kind == "rows" else loops.emit_map
-        emit(code, body, start, stop)
+        emit(code, body, start, length)
     return code.finish()
 
 
 def _bounds(code: Code, kernel: Kernel, task: ir.Value) -> tuple[Any, Any]:
+    """Where a task begins and how long it is; a number where all tasks are as long."""
     size = kernel.rows()
     if kernel.tasks == 1:
         return 0, size
     start = code.times(task, kernel.grain)
     if size % kernel.grain == 0:
-        return start, code.plus(start, kernel.grain)
-    stop = code.plus(start, kernel.grain)
-    return start, code.ir.select(code.ir.icmp_signed("<", stop, I64(size)), stop, I64(size))
+        return start, kernel.grain
+    last = code.ir.icmp_signed("==", task, I64(kernel.tasks - 1))
+    return start, code.ir.select(last, I64(size % kernel.grain), I64(kernel.grain))
 
 
 def _emit_product(code: Code, product: Product, kernel: Kernel, task: ir.Value) -> None:

@@ -1,5 +1,6 @@
 """The code of groups that run over elements: `map` and `rows`."""
 
+from collections.abc import Callable
 from typing import Any
 
 from llvmlite import ir
@@ -13,17 +14,19 @@ from chainrule.ops.lowering import Fold, View
 
 _HELD = 4
 """Rows of up to so many vectors are held in registers while they are worked on."""
+_NARROW = 16
+"""Rows of up to so many elements are worked on side by side, for their folds are short."""
 
 
-def emit_map(code: Code, body: Body, start: Any, stop: Any) -> None:
-    """Elementwise ops over all dims; of the first one, the part from start to stop."""
+def emit_map(code: Code, body: Body, start: Any, length: Any) -> None:
+    """Elementwise ops over all dims; of the first one, `length` elements from start on."""
     dims = body.group.dims
     if not dims:
         _store_at(code, body, (), SCALAR)
     elif len(dims) == 1:
-        _along(code, body, (), start, stop)
+        _along(code, body, (), start, length)
     else:
-        with code.loop(start, stop) as i:
+        with code.loop(start, code.plus(start, length)) as i:
             _nest(code, body, [i], dims[1:])
 
 
@@ -35,23 +38,34 @@ def _nest(code: Code, body: Body, index: list, dims: tuple[int, ...]) -> None:
         _nest(code, body, [*index, i], dims[1:])
 
 
-def _along(code: Code, body: Body, index: tuple, start: Any, stop: Any) -> None:
-    """Vectors along the last axis, from start to stop, and what is left at the end."""
-    width = body.width()
-    if isinstance(stop, int):
-        count, rest = parts_of(stop - start, width)
+def _along(code: Code, body: Body, index: tuple, start: Any, length: Any) -> None:
+    """Vectors along the last axis, and what is left at the end."""
+    visit = lambda i, part: _store_at(code, body, (*index, i), part)  # noqa: E731
+    _in_parts(code, start, length, body.width(), visit)
+
+
+def _in_parts(
+    code: Code, start: Any, length: Any, width: int, visit: Callable[[Any, Part], None]
+) -> None:
+    """visit(i, part) for parts of `width` elements; the last one may have fewer.
+
+    Where the length is not known yet, what does not fill a part is visited one by one.
+    """
+    whole = Part(width, width)
+    if isinstance(length, int):
+        count, rest = parts_of(length, width)
         if count:
-            with code.loop(start, start + count * width, width) as i:
-                _store_at(code, body, (*index, i), Part(width, width))
+            with code.loop(start, code.plus(start, count * width), width) as i:
+                visit(i, whole)
         if rest is not None:
-            _store_at(code, body, (*index, stop - rest.count), rest)
+            visit(code.plus(start, count * width), rest)
         return
-    length = code.ir.sub(stop, start)
+    stop = code.plus(start, length)
     last = code.ir.sub(stop, code.ir.srem(length, I64(width)))
     with code.loop(start, last, width) as i:
-        _store_at(code, body, (*index, i), Part(width, width))
+        visit(i, whole)
     with code.loop(last, stop) as i:
-        _store_at(code, body, (*index, i), SCALAR)
+        visit(i, SCALAR)
 
 
 def _store_at(code: Code, body: Body, index: tuple, part: Part) -> None:
@@ -63,28 +77,83 @@ def _store_at(code: Code, body: Body, index: tuple, part: Part) -> None:
         code.store(value, body.addresses(node), place, part)
 
 
-def emit_rows(code: Code, body: Body, start: Any, stop: Any) -> None:
-    """Rows with their folds, in stages: each stage knows the folds of the one before it."""
+def emit_rows(code: Code, body: Body, start: Any, length: Any) -> None:
+    """Rows with their folds: short ones side by side, others one after another."""
+    if body.group.dims[1] <= _NARROW and body.group.dims[0] > _NARROW:
+        width = body.widest()
+        _in_parts(code, start, length, width, lambda row, part: _columns(code, body, row, part))
+        return
+    with code.loop(start, code.plus(start, length)) as row:
+        _row(code, body, row)
+
+
+def _columns(code: Code, body: Body, row: Any, part: Part) -> None:
+    """Several rows at once, one in each lane: a fold then takes one column after another."""
+    group, level = body.group, levels(body.group, body.places)
+    body.lane_axis = 0
+    known: dict = {}
+    columns: list[dict] = [{} for _ in range(group.dims[1])]
+    for stage in range(stages(group, body.places) + 1):
+        for node, role in group.roles.items():
+            if role != ROW or level[node] != stage or node in known:
+                continue
+            if not _is_fold(node):
+                body.value(node, [row], part, known)
+                continue
+            items = []
+            for column, memo in enumerate(columns):
+                memo.update({n: v for n, v in known.items() if group.roles[n] == ROW})
+                items.append(_item(body, node, [row, column], part, memo))
+            known[node] = _folded(code, node, items, part)
+    for memo in columns:
+        memo.update(known)
+    _store_columns(code, body, row, part, columns)
+
+
+def _folded(code: Code, node: Node, items: list[Value], part: Part) -> Value:
+    lanes, dtype, emit = code.lanes(part.width), node.aval.dtype, node.op.emit
+    total = lanes.constant(emit.start(dtype), dtype)
+    for item in items:
+        total = emit.combine(lanes, total, lanes.splat(lanes.cast(item, dtype)))
+    return total
+
+
+def _store_columns(code: Code, body: Body, row: Any, part: Part, columns: list[dict]) -> None:
+    """Store what the group leaves behind; all is computed before, as it may be read elsewhere."""
+    group, count = body.group, body.group.dims[1]
+    full = [node for node in group.stored if group.roles[node] == FULL]
+    made = [
+        [body.value(node, [row, column], part, memo) for node in full]
+        for column, memo in enumerate(columns)
+    ]
+    for column, values in enumerate(made):
+        place = code.plus(code.times(row, count), column)
+        for node, value in zip(full, values, strict=True):
+            code.store_apart(value, body.addresses(node), place, count, part)
+    for node in group.stored:
+        if group.roles[node] == ROW:
+            code.store(columns[0][node], body.addresses(node), row, part)
+
+
+def _row(code: Code, body: Body, row: Any) -> None:
+    """One row in stages: each stage knows the folds of the one before it."""
     group = body.group
     level = levels(group, body.places)
     width = body.width()
     count, rest = parts_of(group.dims[1], width)
     held = count + (rest is not None) <= _HELD
-    with code.loop(start, stop) as row:
-        known: dict = {}
-        kept: dict[int, dict] = {}
-        for stage in range(stages(group, body.places)):
-            _row_values(body, row, known, level, stage)
-            folds = [n for n in group.roles if _is_fold(n) and level[n] == stage + 1]
-            shown = [
-                n for n in group.stored if group.roles[n] == FULL and level[n] == stage
-            ]
-            if folds or shown:
-                _stage(code, body, row, known, kept if held else None, folds, shown)
-        _row_values(body, row, known, level, stages(group, body.places))
-        for node in group.stored:
-            if group.roles[node] == ROW:
-                code.store(known[node], body.addresses(node), row, SCALAR)
+    known: dict = {}
+    kept: dict[int, dict] = {}
+    for stage in range(stages(group, body.places)):
+        _row_values(body, row, known, level, stage)
+        folds = [n for n in group.roles if _is_fold(n) and level[n] == stage + 1]
+        shown = [n for n in group.stored if group.roles[n] == FULL and level[n] == stage]
+        if folds or shown:
+            _stage(code, body, row, known, kept if held else None, folds, shown)
+    _row_values(body, row, known, level, stages(group, body.places))
+    for node in group.stored:
+        if group.roles[node] == ROW:
+            code.store(known[node], body.addresses(node), row, SCALAR)
 
 
 def _is_fold(node: Node) -> bool:
