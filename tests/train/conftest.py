@@ -56,3 +56,24 @@ def same_weights() -> Callable[[cr.Run, cr.Run], bool]:
         )
 
     return compare
+
+
+@pytest.fixture(scope="session")
+def kernels(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """A folder for machine code: tests that compile the same step do so once."""
+    return str(tmp_path_factory.mktemp("kernels"))
+
+
+@pytest.fixture
+def pair(fit: Callable, kernels: str) -> Callable[..., tuple[cr.Run, cr.Run]]:
+    """Trains twice in the same way, eagerly and compiled; `make` makes the model."""
+
+    def run(make: Callable[[], nn.Module] | None = None, **options: Any) -> tuple[cr.Run, cr.Run]:
+        options = {"threads": 1, "kernels": kernels} | options
+        runs = [
+            fit(model=None if make is None else make(), compile=compiled, **options)
+            for compiled in (False, True)
+        ]
+        return runs[0], runs[1]
+
+    return run

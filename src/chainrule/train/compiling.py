@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from chainrule import compiler
 from chainrule.data import Dataset, Loader
-from chainrule.errors import ChainruleError, OptionError
+from chainrule.errors import OptionError
 from chainrule.train.compiled import CompiledSteps
 
 if TYPE_CHECKING:
@@ -38,7 +38,8 @@ def compiled_steps(run: "Run", data: Dataset, loader: Loader) -> CompiledSteps |
         return None
     try:
         return CompiledSteps(run, data, threads_for(run))
-    except ChainruleError:
+    # The user's own code is traced, and may stumble in its own way over values without numbers.
+    except Exception:
         if wanted is True:
             raise
         return None
@@ -90,4 +91,3 @@ def _cgroup_share(root: str = "/sys/fs/cgroup") -> int:
         return max(1, int(quota) // int(period)) if quota != "max" else 1 << 16
     except (OSError, ValueError):
         return 1 << 16
-
