@@ -86,17 +86,52 @@ class Product:
 
     def _pack(self, b: Any, n0: Any, columns: int) -> None:
         """Copy columns of y into scratch memory, where their rows lie behind one another."""
-        code = self.code
+        code, lanes = self.code, self.lanes
         self.panel, self.panel_columns = code.scratch(self.dtype, self.k * columns), columns
-        base = self.body.addresses(self.y_root)
+        if self.y.strides[2] != 1 and self.y.strides[1] == 1 and lanes > 1:
+
+            def across(k: Any, depth: int) -> None:
+                spread(
+                    code, columns, lanes, lambda j, width: self._turn(b, k, depth, n0, j, width)
+                )
+
+            spread(code, self.k, lanes, across)
+            return
         runs = self.y.strides[2] == 1
-        parts = _parts(columns, self.lanes) if runs else [SCALAR] * columns
+        parts = _parts(columns, lanes) if runs else [SCALAR] * columns
+        base = self.body.addresses(self.y_root)
         with code.loop(0, self.k) as k:
             for p, part in enumerate(parts):
                 j = p * part.width
                 place = self.y_at(b, k, code.plus(n0, j))
                 loaded = code.load(base, self.dtype, place, 1, part)
                 code.store(loaded, self.panel, code.plus(code.times(k, columns), j), part)
+
+    def _turn(self, b: Any, k: Any, depth: int, n0: Any, j: Any, width: int) -> None:
+        """Copy a square of y, turned: vectors along k become vectors along the columns.
+
+        Interleaving the first half of the vectors with the second turns the square by one bit of
+        their numbers; after as many times as there are bits, rows and columns have changed places.
+        """
+        code, lanes = self.code, self.lanes
+        base, along = self.body.addresses(self.y_root), Part(lanes, depth)
+        zero = code.lanes(lanes).constant(0, self.dtype).ir
+        vectors = [zero] * lanes
+        for i in range(width):
+            place = self.y_at(b, k, code.plus(n0, code.plus(j, i)))
+            vectors[i] = code.load(base, self.dtype, place, 1, along).ir
+        half, kind = lanes // 2, ir.VectorType(I32, lanes)
+        low = [lane // 2 + lanes * (lane % 2) for lane in range(lanes)]
+        first, second = (ir.Constant(kind, [lane + at for lane in low]) for at in (0, half))
+        for _ in range(lanes.bit_length() - 1):
+            vectors = [
+                code.ir.shuffle_vector(vectors[i], vectors[i + half], mask)
+                for i in range(half)
+                for mask in (first, second)
+            ]
+        for row in range(depth):
+            place = code.plus(code.times(code.plus(k, row), self.panel_columns), j)
+            code.store(Value(self.dtype, vectors[row]), self.panel, place, Part(lanes, width))
 
     def _y_vector(self, b: Any, k: Any, n: Any, j: int, part: Part) -> Value:
         code = self.code

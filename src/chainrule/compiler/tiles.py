@@ -20,7 +20,8 @@ from chainrule.compiler.target import Target
 _LATENCY = 8
 """Multiply-adds that must be under way at once to keep two units of four cycles busy."""
 _PACK = 4.0
-"""Cycles to copy one element into a panel."""
+"""Cycles to copy one element into a panel; _TURN: of squares that are turned in registers."""
+_TURN = 0.6
 _PANEL_BYTES = 256 * 1024
 """A panel of y stays in the second cache, and on the stack."""
 _STRIP_BYTES = 384 * 1024
@@ -140,7 +141,7 @@ def _copying(problem: Problem) -> float:
     if problem.y_along[1]:
         vectors = math.ceil(problem.n / problem.lanes) * problem.k
         return vectors * (1.5 + _far_apart(problem.y_pitch, problem.k))
-    return problem.k * problem.n * _PACK
+    return problem.k * problem.n * (_TURN if problem.y_along[0] else _PACK)
 
 
 def _far_apart(pitch: int, rows: int) -> float:
@@ -152,14 +153,14 @@ def _dot(problem: Problem, target: Target) -> list[Tile]:
     m, n, k, lanes = problem.m, problem.n, problem.k, problem.lanes
     steps = math.ceil(k / lanes)
     tiles = []
-    for columns in range(1, min(n, 8) + 1):
+    for columns in range(1, min(n, 8, lanes) + 1):  # their sums make one vector
         most = (target.registers - 2) // (columns + 1)
         for rows in range(1, min(m, most) + 1):
             cycles = 0.0
             for height, times_m in _split(m, rows):
                 for width, times_n in _split(n, columns):
                     # The rows of x stay in the first cache; those of y come from the second.
-                    busy = _busy(height, width) + 0.03 * width
+                    busy = _busy(height, width) + 0.08 * width
                     cycles += times_m * times_n * steps * busy
                     cycles += times_m * times_n * _adding_up(height, width, lanes)
             tiles.append(Tile("dot", rows, columns, False, cycles))
