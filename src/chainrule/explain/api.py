@@ -191,7 +191,16 @@ def _batch(model: Module, x: Any, y: Any) -> tuple[np.ndarray, np.ndarray]:
     """Inputs and targets with a batch axis, in dtypes that the model takes."""
     if x is None or y is None:
         raise OptionError("explain: needs a sample and its target: explain(model, x, y).")
-    inputs, targets = (np.asarray(as_operand(part)) for part in (x, y))
+    # Not float32, as lists become elsewhere: the model's dtype is known, and may be wider.
+    inputs, targets = (
+        np.asarray(part) if isinstance(part, (list, tuple)) else np.asarray(as_operand(part))
+        for part in (x, y)
+    )
+    for name, part in (("x", inputs), ("y", targets)):
+        if part.dtype.kind not in "fiub":
+            raise DtypeError(
+                f"explain: {name} has dtype {part.dtype}; expected numbers. Convert it first."
+            )
     if targets.ndim == 0 or inputs.ndim == 1:
         inputs, targets = inputs[None], targets[None]
     if len(inputs) != len(targets) or not inputs.size:

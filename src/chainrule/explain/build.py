@@ -168,9 +168,8 @@ def _slope_statements(builder: Builder, slope: Slope, number: int) -> list[State
     for path in paths:
         if path.term in builder.names and path.term not in builder.keys:
             found += builder.statements(path.term, [_slope_words(builder, slope, path.user)])
-    value = np.asarray(builder.step.values[slope.total])
     key = rng.fold_in(rng.key(0), number)
-    numeric = builder.differences.residual(slope.of, value, key)
+    numeric = builder.differences.residual(slope.of, slope.total, key)
     users = [path.user for path in slope.paths]
     words = (
         Message("slope.paths", {"count": len(paths)})

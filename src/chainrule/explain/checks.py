@@ -7,6 +7,7 @@ and the updated parameters are compared with those that eager `value_and_grad` a
 give.
 """
 
+from collections import ChainMap
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -19,6 +20,9 @@ from chainrule.explain.worked import in_double
 from chainrule.grad import value_and_grad
 from chainrule.graph import Node
 
+_NOISE = 1e-4
+"""Derivatives far below the loss are lost in its rounding: they count as at least so much of it."""
+
 STEP = 6e-6
 """The step of the central differences: the cube root of float64's precision."""
 
@@ -30,7 +34,7 @@ _FEW = 1_000_000
 
 def tolerances(dtype: np.dtype) -> tuple[float, float]:
     """The largest residual of recomputed values, and of central differences."""
-    return (1e-12, 1e-6) if dtype == np.float64 else (1e-6, 1e-4)
+    return (1e-12 if dtype == np.float64 else 1e-6), 1e-6
 
 
 class Recomputer:
@@ -150,35 +154,36 @@ def _largest(value: Any) -> float:
 
 
 class Differences:
-    """Central differences of the loss by any value of the forward pass, in float64."""
+    """Central differences of the loss by any value of the forward pass, in float64.
+
+    `base` holds every value of the step, computed in float64 from its inputs: beside these the
+    differences show whether a rule is right, undisturbed by the rounding of float32.
+    """
 
     def __init__(self, step: Step):
         self.step = step
         self.order = leading_to(step.loss)
         self.base: dict[Node, Any] = {}
-        self._fill(self.base, {})
+        for node in step.graph.nodes:
+            own = step.values[node]
+            weak = node.op is None and node.aval.weak
+            self.base[node] = own if weak else in_double(own) if node.op is None else None
+            if node.op is not None:
+                self.base[node] = self._again(node, self.base)
 
-    def _fill(self, values: dict[Node, Any], changed: Mapping[Node, Any]) -> None:
-        """Compute the forward pass in float64, with some values exchanged."""
-        touched = set(changed)
+    def _again(self, node: Node, values: Mapping[Node, Any]) -> Any:
+        params = {key: _double(option) for key, option in node.params.items()}
         with np.errstate(all="ignore"):
-            for node in self.order:
-                if node in changed:
-                    values[node] = changed[node]
-                elif node.op is None:
-                    weak = not isinstance(node.aval, tuple) and node.aval.weak
-                    own = self.step.values[node]
-                    values[node] = own if weak else in_double(own)
-                elif not self.base or node not in self.base or touched & set(node.args):
-                    params = {key: _double(option) for key, option in node.params.items()}
-                    args = [values.get(arg, self.base.get(arg)) for arg in node.args]
-                    values[node] = apply(node, args, params)
-                    touched.add(node)
+            return apply(node, [values[arg] for arg in node.args], params)
 
     def loss(self, changed: Mapping[Node, Any]) -> float:
         """The loss with some values of the forward pass exchanged."""
-        values = dict(self.base)
-        self._fill(values, changed)
+        values = ChainMap(dict(changed), self.base)
+        moved = set(changed)
+        for node in self.order:
+            if node not in changed and not moved.isdisjoint(node.args):
+                values[node] = self._again(node, values)
+                moved.add(node)
         return float(np.asarray(values[self.step.loss]))
 
     def along(self, node: Node, direction: np.ndarray, step: float = STEP) -> float:
@@ -188,22 +193,21 @@ class Differences:
         behind = self.loss({node: start - step * direction})
         return (ahead - behind) / (2 * step)
 
-    def residual(self, node: Node, slope: np.ndarray, key: rng.Key) -> float:
-        """How far the derivative is from central differences, relative to its norm.
+    def residual(self, node: Node, slope: Node, key: rng.Key) -> float:
+        """How far a derivative is from central differences, relative to its norm.
 
         The direction is the derivative itself and a random one, so that small derivatives are seen
         over rounding, and wrong entries are seen at all.
         """
-        slope = in_double(slope)
-        norm = float(np.linalg.norm(slope))
-        random = rng.normal(key, slope.shape).astype(np.float64)
+        found = np.asarray(self.base[slope], np.float64)
+        norm = float(np.linalg.norm(found))
+        random = rng.normal(key, found.shape).astype(np.float64)
         random = random / (float(np.linalg.norm(random)) or 1.0)
-        direction = random if norm == 0 else slope / norm + 0.5 * random
-        expected = float((slope * direction).sum())
+        direction = random if norm == 0 else found / norm + 0.5 * random
+        expected = float((found * direction).sum())
         # Where a step crosses a kink, as of max(0, x), a shorter one tells.
-        found = [abs(self.along(node, direction, s) - expected) for s in (STEP, STEP / 30)]
-        floor = 1e-9 * max(1.0, abs(self.loss({})))
-        return min(found) / max(norm, floor)
+        off = min(abs(self.along(node, direction, s) - expected) for s in (STEP, STEP / 30))
+        return off / max(norm, _NOISE * max(1.0, abs(self.loss({}))))
 
 
 def _double(option: Any) -> Any:

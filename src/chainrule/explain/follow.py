@@ -1,8 +1,9 @@
 """One weight through the whole step: where it acts, its paths to the loss, its update.
 
 A path goes from one entry to an entry that depends on it, up to the loss; what it adds to the
-derivative is the product of the slopes on its way. The slopes come from forward mode (`jvp`), so
-that the sum over the paths is a third way to the derivative, beside reverse mode and differences.
+derivative is the product of the slopes on its way, in float64. The slopes come from forward mode
+(`jvp`), so that the sum over the paths is a third way to the derivative, beside reverse mode and
+differences.
 """
 
 import heapq
@@ -117,6 +118,7 @@ class _Follower:
         for node in named:
             for source in self._sources(node):
                 self.users.setdefault(source, []).append(node)
+        self.values = builder.differences.base
         self.totals = {slope.of: slope.total for slope in self.step.slopes}
 
     def _sources(self, node: Node) -> list[Node]:
@@ -132,7 +134,7 @@ class _Follower:
 
     def _along(self, user: Node, source: Node, place: int) -> np.ndarray:
         """How every entry of a value moves with one entry of another."""
-        start = in_double(self.step.values[source])
+        start = in_double(self.values[source])
         direction = np.zeros(start.shape)
         direction.reshape(-1)[place] = 1.0
 
@@ -141,8 +143,7 @@ class _Follower:
                 if node is source:
                     return value
                 if node is not user and (node in self.builder.names or node.op is None):
-                    own = self.step.values[node]
-                    return own if node.op is None and node.aval.weak else in_double(own)
+                    return self.values[node]
                 return apply(node, [inside(arg) for arg in node.args])
 
             return inside(user)
@@ -166,7 +167,7 @@ class _Follower:
         total = self.totals.get(last.node)
         if total is None:
             return 0.0
-        return trail.product * float(in_double(self.step.values[total]).reshape(-1)[last.place])
+        return trail.product * float(in_double(self.values[total]).reshape(-1)[last.place])
 
     def paths(self, leaf: Node, place: int) -> tuple[list[Trail], list[Trail]]:
         """The weightiest paths, and the beginnings of all others."""
@@ -226,7 +227,7 @@ def _sum_statement(
 ) -> Statement:
     leaf, place, gradient = where
     shown, others = follower.total(done, rest)
-    value = float(in_double(builder.step.values[gradient]).reshape(-1)[place])
+    value = float(in_double(builder.differences.base[gradient]).reshape(-1)[place])
     direction = np.zeros(leaf.aval.shape)
     direction.reshape(-1)[place] = 1.0
     digits = builder.digits
@@ -238,7 +239,7 @@ def _sum_statement(
         for i, text in enumerate(texts)
     )
     largest = float(np.abs(in_double(builder.step.values[gradient])).max())
-    # Both are other ways to the derivative, and as exact as a derivative in its dtype can be.
+    # Both are other ways to the derivative, beside reverse mode.
     others_say = (shown + others, builder.differences.along(leaf, direction))
     numeric = max(abs(other - value) for other in others_say) / max(largest, 1e-9)
     symbol = partial(name)

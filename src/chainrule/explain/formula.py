@@ -102,7 +102,7 @@ def _joins(before: Any, earlier: Any, item: Any) -> bool:
 def _tight(tree: Any) -> str:
     """One side of a fraction, in parentheses unless it is one thing."""
     text = write_text(tree)
-    return f"({text})" if " " in text and not text.startswith("(") else text
+    return f"({text})" if " " in text and not isinstance(tree, Fence) else text
 
 
 def _text_scripts(tree: Scripts) -> str:

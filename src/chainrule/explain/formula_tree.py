@@ -109,7 +109,7 @@ _OPERATORS = MappingProxyType(
         "bmod": "mod",
         "approx": "≈",
         "ldots": "…",
-        "leftarrow": "←",
+        "prime": "'", "leftarrow": "←",
         "to": "→",
         "in": "∈",
         "ll": "≪",
@@ -238,6 +238,8 @@ class _Reader:
         if stretched:
             self.expect(r"\right")
         right = self.take()
+        if not right:
+            raise self.refuse()
         return Fence(BRACKETS.get(left, left), inside, BRACKETS.get(right, right))
 
     def cases(self) -> Cases:
@@ -262,6 +264,8 @@ class _Reader:
                 if name in table:
                     return Atom(kind, table[name], token)
             self.place -= 1
+            raise self.refuse()
+        if not token:
             raise self.refuse()
         if token[0].isdigit():
             return Atom("number", token, _latex_number(token))

@@ -171,6 +171,8 @@ class Naming:
         if self.layout.move(node) is not None:
             return weight
         weight += 1
+        if isinstance(node.aval, tuple):
+            return weight
         shared = self.users[node] > 1 and weight > 2 and node.aval.dtype.kind == "f"
         if node is not root and (shared or weight > _LONGEST):
             self.names[node] = self._piece(node, root)

@@ -1,8 +1,8 @@
-"""The chain rule backwards over a traced forward pass, with the name of every contribution.
+"""The chain rule backwards over what the tensors of a traced forward pass remember, with names.
 
-The rules are those of the op records, as in `Tensor.backward`; what is added is the record of
-which value each cotangent belongs to and over which paths it came. The report compares the
-gradients with those that `Tensor.backward` gives.
+The rules are those of the op records, in the order of `Tensor.backward`; what is added is a note
+of which value each cotangent belongs to, and over which paths it came. The report compares the
+gradients with those that an eager backward pass gives.
 """
 
 from collections.abc import Sequence
@@ -14,14 +14,14 @@ from chainrule.graph.graph import Node
 from chainrule.graph.trace import Traced
 from chainrule.ops.elementwise import cast
 from chainrule.ops.shape import unbroadcast
-from chainrule.ops.table import PROJECT, shape_of
+from chainrule.ops.table import PROJECT
+from chainrule.tensor import Tensor, made_before
 
 
 class Path(NamedTuple):
-    """What one use of a value adds to its cotangent: argument `position` of `user`."""
+    """What one use of a value adds to its cotangent; `user` is what was made of it."""
 
-    user: Node
-    position: int
+    user: Node | None
     term: Any
 
 
@@ -33,85 +33,73 @@ class Cotangent(NamedTuple):
     paths: tuple[Path, ...]
 
 
-def pull_back(loss: Traced, order: Sequence[Node], wanted: Sequence[Node]) -> list[Cotangent]:
-    """The cotangents of every value between `wanted` and the loss, in the order of backprop.
-
-    `order` holds the nodes that lead to the loss, arguments before results.
-    """
-    live = _live(order, wanted)
+def pull_back(loss: Tensor, leaves: Sequence[Tensor]) -> list[Cotangent]:
+    """The cotangents of every value between the leaves and the loss, in the order of backprop."""
     seed = np.ones(loss.shape, loss.dtype)
-    terms: dict[Node, list[Path]] = {loss.node: [Path(loss.node, -1, seed)]}
+    paths: dict[int, list[Path]] = {id(loss): [Path(None, seed)]}
+    by_leaf = {id(leaf): leaf for leaf in leaves}
     found: list[Cotangent] = []
-    for node in reversed(order):
-        paths = terms.pop(node, None)
-        if paths is None or node not in live:
+    # A leaf comes after the last of its paths, which each lead behind what they begin with.
+    arrived: dict[int, int] = {}
+    for tensor in reversed(made_before([loss])):
+        own = paths.pop(id(tensor), None)
+        if own is None:
             continue
-        total = _sum(paths)
-        if not isinstance(total, dict):
-            found.append(Cotangent(node, total, tuple(paths)))
-        if node.op is not None:
-            for path, arg in _contributions(node, total, live, loss.level):
-                terms.setdefault(arg, []).append(path)
+        total, node = _sum(own), node_of(tensor)
+        if node is not None:
+            found.append(Cotangent(node, total, tuple(own)))
+        for arg, term in _contributions(tensor, total):
+            paths.setdefault(id(arg), []).append(Path(node, term))
+            if id(arg) in by_leaf:
+                arrived[id(arg)] = len(found)
+    for key, place in sorted(arrived.items(), key=lambda item: -item[1]):
+        node = by_leaf[key].data.node
+        found.insert(place, Cotangent(node, _sum(paths[key]), tuple(paths[key])))
     return found
 
 
-def _live(order: Sequence[Node], wanted: Sequence[Node]) -> set[Node]:
-    """The values that depend on what is wanted and can carry a derivative."""
-    live = set(wanted)
-    for node in order:
-        if node.op is None or not (node.op is PROJECT or node.op.differentiable):
-            continue
-        floats = node.op.several or node.aval.dtype.kind in "fc"
-        if floats and any(arg in live for arg in node.args):
-            live.add(node)
-    return live
+def node_of(value: Any) -> Node | None:
+    """The node of a traced value, also inside a tensor; None of an op that gives several."""
+    inside = value.data if isinstance(value, Tensor) else value
+    return inside.node if isinstance(inside, Traced) else None
 
 
-def _sum(paths: list[Path]) -> Any:
+def _sum(paths: Sequence[Path]) -> Any:
     """The sum of the contributions; of the results of an op with several, each its own."""
-    first = paths[0].term
-    if isinstance(first, dict):
-        merged: dict[int, Any] = {}
-        for path in paths:
-            for index, term in path.term.items():
-                merged[index] = merged[index] + term if index in merged else term
-        return merged
-    total = first
-    for path in paths[1:]:
-        total = total + path.term
-    return total
+    total = paths[0].term
+    if not isinstance(total, dict):
+        for path in paths[1:]:
+            total = total + path.term
+        return total
+    merged: dict[int, Any] = {}
+    for path in paths:
+        for index, term in path.term.items():
+            merged[index] = merged[index] + term if index in merged else term
+    return merged
 
 
-def _contributions(node: Node, g: Any, live: set[Node], level: int) -> list[tuple[Path, Node]]:
+def _contributions(tensor: Tensor, g: Any) -> list[tuple[Tensor, Any]]:
     """What one op passes on to each of its arguments that carries a derivative."""
-    op, params = node.op, dict(node.params)
+    op, params = tensor.op, tensor.params
     if op is PROJECT:
-        return [(Path(node, 0, {params["index"]: g}), node.args[0])]
-    values = [arg.value if arg.is_constant else Traced(arg, level) for arg in node.args]
-    out: Any
+        return [(tensor.args[0], {params["index"]: g})]
     if op.several:
-        parts = [
-            Traced(Node(a, PROJECT, (node,), {"index": i}), level) for i, a in enumerate(node.aval)
+        g = [
+            g[i] if i in g else np.zeros(out.shape, out.dtype) for i, out in enumerate(tensor.data)
         ]
-        g = [g[i] if i in g else np.zeros(p.shape, p.dtype) for i, p in enumerate(parts)]
-        out = tuple(parts)
-    else:
-        out = Traced(node, level)
-    whole = op.vjp(g, out, *values, **params) if op.vjp else ()
+    whole = op.vjp(g, tensor.data, *tensor.values, **params) if op.vjp else ()
     found = []
-    for i, arg in enumerate(node.args):
-        if arg not in live:
+    for i, arg in enumerate(tensor.args):
+        if not (isinstance(arg, Tensor) and arg.level == tensor.level and arg.requires_grad):
             continue
-        part = whole[i] if whole else op.pull(i, g, out, values, params)
-        if part is not None:
-            found.append((Path(node, i, _like(part, arg)), arg))
+        term = whole[i] if whole else op.pull(i, g, tensor.data, tensor.values, params)
+        if term is not None:
+            found.append((arg, _like(term, arg.data)))
     return found
 
 
-def _like(part: Any, arg: Node) -> Any:
+def _like(term: Any, value: Any) -> Any:
     """A contribution in the shape and dtype of what it belongs to."""
-    if shape_of(part) != arg.aval.shape:
-        part = unbroadcast(part, arg.aval.shape)
-    if part.dtype != arg.aval.dtype:
-        part = cast(part, dtype=arg.aval.dtype)
-    return part
+    if term.shape != value.shape:
+        term = unbroadcast(term, value.shape)
+    return term if term.dtype == value.dtype else cast(term, dtype=value.dtype)

@@ -16,11 +16,13 @@ import numpy as np
 from chainrule import ops, tree
 from chainrule.errors import ChainruleError, TraceError
 from chainrule.explain.expansions import ASIDES, EXPANSIONS
-from chainrule.explain.reverse import Cotangent, pull_back
+from chainrule.explain.reverse import Cotangent, node_of, pull_back
 from chainrule.graph import Graph, Node, share_common_subexpressions
 from chainrule.graph.trace import Traced, trace_closed
 from chainrule.nn import Module, swapped
+from chainrule.ops.table import new_level
 from chainrule.optim import Optimizer
+from chainrule.tensor import Tensor
 
 
 @dataclass(frozen=True)
@@ -186,15 +188,19 @@ def _trace(task: Task, x: np.ndarray, y: np.ndarray) -> tuple[Graph, dict[str, A
     found: dict[str, Any] = {}
 
     def training_step(parameters: Any, memory: Any, x: Any, y: Any, step: Any, lr: Any) -> list:
-        output, loss = task.losses(parameters, x, y)
-        if not isinstance(loss, Traced) or not isinstance(output, Traced):
+        level = new_level()
+        tensors = {path: Tensor(parameters[path], level, True) for path in task.parts}
+        output, loss = task.losses({**parameters, **tensors}, x, y)
+        result = node_of(output)
+        if not isinstance(loss, Tensor) or node_of(loss) is None or result is None:
             raise TraceError(
                 "explain: the loss does not depend on the model's inputs and parameters through "
                 "chainrule's ops. Compute the output and the loss with ops alone."
             )
+        slopes = pull_back(loss, list(tensors.values()))
+        loss = loss.data
         order = leading_to(loss.node)
         trained = {path: parameters[path] for path in task.parts}
-        slopes = pull_back(loss, order, [leaf.node for leaf in trained.values()])
         by_node = {slope.of: slope.total for slope in slopes}
         gradients = {
             path: by_node.get(leaf.node, np.zeros(leaf.shape, leaf.dtype))
@@ -213,7 +219,8 @@ def _trace(task: Task, x: np.ndarray, y: np.ndarray) -> tuple[Graph, dict[str, A
         stop = {value.node for value in moved.values()}
         again = [node for node in leading_to(after.node, stop) if node not in stop]
         found.update(_noted(notes, order, slopes, again, loss.level))
-        single = {"x": x, "y": y, "count": step, "lr": lr, "output": output, "loss": loss}
+        single = {"x": x, "y": y, "count": step, "lr": lr, "loss": loss}
+        single["output"] = Traced(result, loss.level)
         single |= {"after": after, "predicted": predicted}
         by_path = {"leaves": parameters, "gradients": gradients, "moved": moved}
         by_name = {"memory": memory, "memory_after": kept, "asides": asides}
@@ -246,7 +253,7 @@ def _noted(
             node = getattr(path.term, "node", None)
             if node is not None and node.op in EXPANSIONS:
                 expansions[node] = term
-            paths.append((places.get(path.user), term))
+            paths.append((None if path.user is None else places.get(path.user), term))
         written.append((places[slope.of], notes.note(slope.total), paths))
     expansions |= {node: later[node] for node in again if node.op in EXPANSIONS}
     steps = {}

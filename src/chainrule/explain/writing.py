@@ -108,10 +108,15 @@ class Writer:
         elif node.op in _ARRAYS and sum(arg.aval.size > 1 for arg in node.args) > 1:
             template = _ARRAYS[node.op]
         flips = flips or tuple(
-            flip if arg.aval.ndim == node.aval.ndim else self.turned(arg) for arg in node.args
+            flip if _axes(arg) == _axes(node) else self.turned(arg) for arg in node.args
         )
         parts = [self.part(arg, f) for arg, f in zip(node.args, flips, strict=True)]
         return form_of(template).write(parts, options_of(node))
+
+
+def _axes(node: Node) -> int:
+    """How many axes a value has; of an op that gives several, -1."""
+    return -1 if isinstance(node.aval, tuple) else node.aval.ndim
 
 
 def options_of(node: Node) -> dict[str, str]:

@@ -1,0 +1,94 @@
+"""Small nets, each with samples and an optimizer, that reports are made of."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+import chainrule as cr
+from chainrule import nn, optim, rng
+
+GATE = np.array([[0.0, 0.0], [0.0, 1.0], [1.0, 0.0], [1.0, 1.0]])
+XOR = np.array([0, 1, 1, 0])
+
+
+@dataclass(frozen=True)
+class Case:
+    """What is explained, by the dtype of the parameters."""
+
+    model: Callable[[Any], nn.Module]
+    x: Any
+    y: Any
+    loss: Any = None
+    optimizer: Any = "sgd"
+    options: dict = field(default_factory=dict)
+
+    def explain(self, dtype: Any = np.float64, **options: Any) -> cr.explain.Report:
+        model = self.model(dtype).initialize(1)
+        chosen = {"loss": self.loss, "optimizer": self.optimizer, **self.options, **options}
+        return cr.explain(model, self.x, self.y, **chosen)
+
+
+class Shared(nn.Module):
+    """One layer used twice: its weights have two paths to the loss."""
+
+    def __init__(self, dtype: Any):
+        self.inner = nn.Linear(3, 3, dtype=dtype)
+        self.out = nn.Linear(3, 2, dtype=dtype)
+
+    def forward(self, x: Any) -> Any:
+        return self.out(cr.tanh(self.inner(cr.tanh(self.inner(x)))))
+
+
+class Residual(nn.Module):
+    """A value used on two ways, written with operators."""
+
+    def __init__(self, dtype: Any):
+        self.first = nn.Linear(3, 3, dtype=dtype)
+        self.last = nn.Linear(3, 2, dtype=dtype)
+
+    def forward(self, x: Any) -> Any:
+        h = self.first(x)
+        return self.last(h + cr.relu(h) * 0.5)
+
+
+def numbers(*shape: int) -> np.ndarray:
+    return rng.normal(rng.key(5), shape).astype(np.float64)
+
+
+def mlp(*parts: Any) -> Callable[[Any], nn.Module]:
+    """A maker of a net from widths and activations."""
+
+    def make(dtype: Any) -> nn.Module:
+        steps = []
+        for part in parts:
+            linear = isinstance(part, tuple)
+            steps.append(nn.Linear(*part, dtype=dtype) if linear else part())
+        return nn.Sequential(*steps)
+
+    return make
+
+
+CASES = {
+    "one sample": Case(mlp((3, 4), nn.ReLU, (4, 3)), numbers(3), 2),
+    "a batch": Case(mlp((3, 4), nn.ReLU, (4, 3)), numbers(5, 3), np.array([0, 1, 2, 1, 0])),
+    "three layers": Case(
+        mlp((6, 5), nn.ReLU, (5, 4), nn.Sigmoid, (4, 3)), numbers(6), 0, optimizer="adam"
+    ),
+    "xor with one output": Case(
+        mlp((2, 2), nn.Tanh, (2, 1)), GATE, XOR, "binary_cross_entropy", optim.Momentum(lr=0.1)
+    ),
+    "xor with two": Case(mlp((2, 3), nn.Sigmoid, (3, 2)), GATE, XOR, optimizer="adam"),
+    "squares": Case(mlp((3, 4), nn.Tanh, (4, 2)), numbers(3), numbers(2)),
+    "squares of softmax": Case(
+        mlp((3, 4), nn.ReLU, (4, 3), nn.Softmax), numbers(4, 3), np.abs(numbers(4, 3)), "mse"
+    ),
+    "one-hot targets": Case(
+        mlp((3, 4), nn.ReLU, (4, 3)), numbers(3, 3), np.eye(3), "cross_entropy"
+    ),
+    "shared weights": Case(Shared, numbers(3), 1),
+    "two ways": Case(Residual, numbers(2, 3), np.array([1, 0])),
+    "no bias": Case(lambda dtype: nn.Linear(3, 2, bias=False, dtype=dtype), numbers(3), 1),
+    "dropout": Case(mlp((3, 8), nn.Dropout, (8, 2)), numbers(2, 3), np.array([1, 0])),
+}
