@@ -89,12 +89,12 @@ def products(sizes: list[tuple[int, int, int]], seed: int) -> list[Product]:
     return [Product(*size, random, dtypes[random.integers(3)]) for size in sizes]
 
 
-def judge_all(made: list[Product]) -> None:
+def judge_all(made: list[Product], **options: Any) -> None:
     def all_of_them(*lists: list) -> list:
         return [product(*args) for product, args in zip(made, lists, strict=True)]
 
     told = "; ".join(f"{i}: {product.told}" for i, product in enumerate(made))
-    judge(all_of_them, *[product.args for product in made], told=told)
+    judge(all_of_them, *[product.args for product in made], told=told, **options)
 
 
 ALL = list(itertools.product(SIZES, repeat=3))

@@ -1,0 +1,112 @@
+"""Code for other processors: run where this one can, and at least made where it cannot."""
+
+import struct
+from typing import Any
+from unittest import mock
+
+import numpy as np
+import pytest
+from llvmlite import binding as llvm
+
+import chainrule as cr
+from chainrule.compiler import engine
+from chainrule.compiler.program import Program
+from chainrule.compiler.target import host, named, names
+from tests.compiler.machine import judge
+from tests.compiler.steps import deep
+from tests.compiler.test_ops import calls, some
+from tests.compiler.test_products import ALL, judge_all, products
+from tests.ops.cases import NAMES
+from tests.programs import random_program
+
+AVX2 = {"avx2", "fma", "bmi2", "f16c", "lzcnt", "movbe"}
+AVX512 = AVX2 | {"avx512f", "avx512bw", "avx512cd", "avx512dq", "avx512vl"}
+ZEN4 = AVX512 | {"avx512bf16", "avx512vbmi2", "avx512vnni", "gfni", "vaes", "vpclmulqdq"}
+NEEDED = {
+    "x86-64": set(),
+    "haswell": AVX2,
+    "skylake-avx512": AVX512,
+    "znver4": ZEN4,
+    "znver5": ZEN4 | {"avxvnni", "avx512vp2intersect"},
+    "cortex-a72": set(),
+    "neoverse-n1": {"lse", "fullfp16"},
+    "apple-m1": {"lse", "fullfp16"},
+}
+"""What a processor must have so that code for another of its kind runs on it."""
+REGISTER = {
+    "x86-64": "%xmm",
+    "haswell": "%ymm",
+    "skylake-avx512": "%zmm",
+    "znver4": "%zmm",
+    "znver5": "%zmm",
+    "cortex-a72": "fmla\tv",
+    "neoverse-n1": "fmla\tv",
+    "apple-m1": "fmla.4s",
+}
+"""What stands in the assembly of a matrix product for the widest vectors of each."""
+
+
+def runs_here(name: str) -> bool:
+    here = {feature for feature, present in llvm.get_host_cpu_features().items() if present}
+    kind, system = (triple.split("-")[::2] for triple in (named(name).triple, host().triple))
+    return kind[0] == system[0] and NEEDED[name] <= here
+
+
+def test_every_processor_is_known_here():
+    assert set(names()) == set(NEEDED) == set(REGISTER)
+
+
+HERE = pytest.mark.parametrize("name", [name for name in names() if runs_here(name)])
+
+
+@HERE
+def test_products(name):
+    random = np.random.default_rng(2)
+    judge_all(products([ALL[i] for i in random.integers(len(ALL), size=4)], 4), target=named(name))
+
+
+@pytest.mark.slow
+@HERE
+def test_random_programs(name):
+    for seed, dtype in ((1, "float32"), (2, "float64")):
+        program, arrays = random_program(seed, 17)
+        values = [array.astype(dtype) for array in arrays]
+        judge(cr.value_and_grad(program), *values, told=str(program), target=named(name))
+
+
+@pytest.mark.slow
+@HERE
+def test_a_training_step(name):
+    step = deep()
+    judge(step.function, *step.args, target=named(name))
+
+
+@pytest.mark.slow
+@HERE
+def test_ops(name):
+    for op in NAMES:
+        for function, values in some(calls(op))[:2]:
+            judge(function, *values, told=op, target=named(name))
+
+
+def kind_of(code: bytes) -> str:
+    """The processor that an object file says it is for."""
+    if code[:4] == b"\x7fELF":
+        return {62: "x86_64", 183: "aarch64"}[struct.unpack_from("<H", code, 18)[0]]
+    magic, processor = struct.unpack_from("<II", code)
+    assert magic == 0xFEEDFACF
+    return {0x0100000C: "arm64"}[processor]
+
+
+@pytest.mark.parametrize("name", names())
+def test_an_object_file_is_made(name):
+    target = named(name)
+    graph = cr.trace(layer)(*(np.zeros(shape, np.float32) for shape in ((40, 50), (30, 50), (30,))))
+    with mock.patch.object(engine.Compiled, "function", lambda self, name, *kinds: None):
+        code = Program(graph, target=target).code
+    assert kind_of(code.object) == target.triple.split("-")[0]
+    assert REGISTER[name] in code.asm
+
+
+def layer(x: Any, weight: Any, bias: Any) -> Any:
+    return cr.softmax(cr.tanh(cr.linear(x, weight, bias)))
