@@ -4,6 +4,8 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from chainrule import compiler
 from chainrule.data import Dataset, Loader
 from chainrule.errors import OptionError
@@ -41,8 +43,16 @@ def compiled_steps(run: "Run", data: Dataset, loader: Loader) -> CompiledSteps |
     # The user's own code is traced, and may stumble in its own way over values without numbers.
     except Exception:
         if wanted is True:
+            _try_eagerly(run, data)
             raise
         return None
+
+
+def _try_eagerly(run: "Run", data: Dataset) -> None:
+    """Run the model on a full batch, for where it is wrong itself it says so in better words."""
+    x, y = data.batch(np.arange(run.settings.batch_size))
+    with run.stepper.trial():
+        run.loss(run.model(x), y)
 
 
 def _is_worth_it(run: "Run", loader: Loader) -> bool:
