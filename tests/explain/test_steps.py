@@ -182,3 +182,31 @@ def test_bounds_and_penalties_of_a_run_take_part(settings, bound) -> None:
         moves = [report[f"{n}'"].value - report[n].value for n in ("W1", "b1", "W2", "b2")]
         length = np.sqrt(sum(float((move**2).sum()) for move in moves))
         assert length <= run.optimizer.lr * bound * (1 + 1e-3)
+
+
+def test_a_model_has_formulas_with_derivatives() -> None:
+    model = mlp((3, 4), nn.ReLU, (4, 2))(np.float32)
+    text = str(model.formulas())
+    assert text.splitlines()[:3] == ["z1 = W1 x + b1", "h1 = max(0, z1)", "z2 = W2 h1 + b2"]
+    assert "dL/dW1 = dL/dz1 x^T" in text
+    assert r"\begin{align*}" in model.formulas().latex
+    assert "<math" in model.formulas()._repr_html_()
+
+
+def test_formulas_of_shared_weights_have_a_term_for_each_use() -> None:
+    lines = str(CASES["shared weights"].model(np.float64).formulas()).splitlines()
+    assert "dL/dW1 = (dL/dW1)_z2 + (dL/dW1)_z1" in lines
+    assert "(dL/dW1)_z2 = dL/dz2 u1^T" in lines
+
+
+def test_formulas_need_a_size_of_the_input() -> None:
+    class Scale(nn.Module):
+        def __init__(self) -> None:
+            self.weight = nn.Parameter.from_array([2.0, 3.0])
+
+        def forward(self, x):
+            return x * self.weight
+
+    with pytest.raises(ShapeError, match=r"Give input_shape"):
+        Scale().formulas()
+    assert str(Scale().formulas((2,))).splitlines()[0].startswith("z1 = x ∘ ")

@@ -38,12 +38,14 @@ from chainrule.explain.document import Report
 from chainrule.explain.grade import Finding, Grade
 from chainrule.explain.report import Checks, Content, Message, Section, Statement
 from chainrule.explain.runs import explain_run
-from chainrule.explain.worksheet import Worksheet, compare, worksheet
+from chainrule.explain.sheets import Worksheet, compare, worksheet
+from chainrule.explain.written import Formulas, formulas
 
 __all__ = [
     "Checks",
     "Content",
     "Finding",
+    "Formulas",
     "Grade",
     "Message",
     "Options",
@@ -54,6 +56,7 @@ __all__ = [
     "compare",
     "explain",
     "explain_run",
+    "formulas",
     "worksheet",
 ]
 

@@ -1,5 +1,6 @@
 """Module: the base of every layer and model."""
 
+import sys
 from collections.abc import Mapping
 from typing import Any, Self
 
@@ -143,6 +144,11 @@ class Module(Node):
         Nothing is drawn or changed.
         """
         return summarize(self, input_shape)
+
+    def formulas(self, input_shape: tuple[int, ...] | None = None) -> Any:
+        """The net as LaTeX, with its derivatives; see `chainrule.explain.formulas`."""
+        # A higher floor, reached over the roof, which loads it when it is first named.
+        return sys.modules["chainrule"].explain.formulas(self, input_shape)
 
     def __setattr__(self, name: str, value: Any) -> None:
         held = vars(self).get(name)

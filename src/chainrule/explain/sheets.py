@@ -108,12 +108,12 @@ def compare(
     >>> from chainrule import nn
     >>> import numpy as np
     >>> model = nn.Sequential(nn.Linear(2, 2, dtype="float64"))
-    >>> shares = np.exp(np.asarray(model([1.0, 2.0])))
+    >>> shares = np.exp(model([1.0, 2.0]).numpy())
     >>> error = shares / shares.sum() - [1.0, 0.0]
     >>> mine = {"0.weight": np.outer(error, [1.0, 2.0]), "0.bias": -error}
     >>> print(compare(model, ([1.0, 2.0], 0), mine))
-    + 0.weight: right
     - 0.bias: the sign is wrong: dL/db1 = dL/dz1
+    + 0.weight: right
     1 of 2 right
     """
     x, y = sample
