@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import chainrule as cr
-from chainrule.cli import pager
+from chainrule.cli import compiling, pager
 from chainrule.cli.console import Console, table
 from chainrule.cli.environment import Environment
 from chainrule.errors import DataError
@@ -50,6 +50,7 @@ def train(options: Namespace, console: Console, environment: Environment) -> int
         show=not options.quiet,
         source=source,
         **_settings(options),
+        **compiling.settings(options, environment),
         **_given(
             epochs=options.epochs,
             schedule=options.schedule,
@@ -188,6 +189,7 @@ def resume(options: Namespace, console: Console, environment: Environment) -> in
         data,
         validation=None if kept.validation_info is None else test,
         show=not options.quiet,
+        **compiling.settings(options, environment),
         **_given(epochs=options.epochs),
     )
     return _finish(run, test, console)

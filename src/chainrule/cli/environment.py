@@ -13,11 +13,13 @@ class Environment:
 
     Args:
         cache: the folder in which data sets are kept, or None for the system's usual one.
+        kernels: likewise, the folder in which machine code is kept.
         colours: whether a terminal may be written to in colours.
         pager: the program that shows long text; nothing for none.
     """
 
     cache: Path | None = None
+    kernels: Path | None = field(default=None, repr=False)
     colours: bool = True
     pager: str = field(default="", repr=False)
 
@@ -30,11 +32,12 @@ class Environment:
         """
         cache, home = variables.get("CHAINRULE_CACHE"), variables.get("XDG_CACHE_HOME", "")
         folder = Path(cache).expanduser() if cache else None
+        kernels = None if folder is None else folder / "kernels"
         # The standard asks to ignore a relative path.
         if folder is None and os.path.isabs(home):
-            folder = Path(home) / "chainrule" / "datasets"
+            folder, kernels = (Path(home) / "chainrule" / name for name in ("datasets", "kernels"))
         colours = not variables.get("NO_COLOR") and variables.get("TERM") != "dumb"
-        return cls(folder, colours, variables.get("PAGER", "less -FRX"))
+        return cls(folder, kernels, colours, variables.get("PAGER", "less -FRX"))
 
     def colours_on(self, stream: TextIO) -> bool:
         """Whether to write to this stream in colours: it is a terminal, and none forbade it."""

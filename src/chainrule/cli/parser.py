@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from typing import NoReturn
 
 import chainrule as cr
-from chainrule.cli import sweeping
+from chainrule.cli import compiling, sweeping
 from chainrule.cli.values import (
     column,
     count,
@@ -94,6 +94,7 @@ def _build() -> tuple[argparse.ArgumentParser, dict[str, argparse.ArgumentParser
     sweeping.add_options(command("sweep", "[DATASET]", "search for the best settings"))
     command("datasets", "", "list the data sets that have a name")
     command("models", "", "list what has a name: models, losses, optimizers, schedules")
+    compiling.add_cache_options(command("cache", "", "show what is kept, and clear it"))
     return parser, dict(commands.choices)
 
 
@@ -113,6 +114,7 @@ def _train(parser: argparse.ArgumentParser) -> None:
         type=positive_count,
         help="stop when the loss on the test part has not improved for N epochs",
     )
+    compiling.add_options(parser)
     kept = parser.add_argument_group("what is kept and shown")
     kept.add_argument("--out", metavar="DIR", help="a new folder to keep the run in")
     kept.add_argument(
@@ -238,6 +240,7 @@ def _resume(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--epochs", metavar="N", type=count, help="go on up to another number of epochs"
     )
+    compiling.add_options(parser)
     parser.add_argument("--quiet", action="store_true", help="show no progress")
 
 
