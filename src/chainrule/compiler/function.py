@@ -25,10 +25,10 @@ class _Version:
     Captured tensors, such as a model's weights, are read anew at each call.
     """
 
-    def __init__(self, function: Callable, args: tuple, target: Any, cache: Any):
+    def __init__(self, function: Callable, args: tuple, **options: Any):
         graph, self.captured = trace_closed(function, args, lift=True)
         self.structure = graph.out_structure
-        self.program = Program(graph, target=target, cache=cache)
+        self.program = Program(graph, **options)
         self.first = len(graph.inputs) - len(self.captured)
         self.seen: list[Any] = [None] * len(self.captured)
         self.quick = self._quick(graph)
@@ -93,7 +93,8 @@ class CompiledFunction:
         leaves, structure = tree.flatten(args)
         if any(isinstance(leaf, Box) for leaf in leaves):
             return self._function(*args)
-        values = [as_operand(leaf) for leaf in leaves]
+        values = [_native(as_operand(leaf)) for leaf in leaves]
+        args = tree.unflatten(structure, values)
         with self._lock:
             version = self._version(values, structure, args)
             program, quick = version.program, version.quick
@@ -120,7 +121,8 @@ class CompiledFunction:
     def _version(self, values: list, structure: Any, args: tuple) -> _Version:
         key = (_hashable(structure), tuple(aval_of(value) for value in values))
         if key not in self._made:
-            self._made[key] = _Version(self._function, args, self._target, self._cache)
+            options = {"target": self._target, "cache": self._cache, "shared": self._threads > 1}
+            self._made[key] = _Version(self._function, args, **options)
         return self._made[key]
 
     def program(self, *args: Any) -> Program:
@@ -140,6 +142,13 @@ def _hashable(structure: Any) -> Any:
     if isinstance(structure, (list, tuple)):
         return (type(structure), *map(_hashable, structure))
     return structure
+
+
+def _native(value: Any) -> Any:
+    """An argument in the order of bytes that this machine has."""
+    if isinstance(value, np.ndarray) and not value.dtype.isnative:
+        return value.astype(value.dtype.newbyteorder("="))
+    return value
 
 
 def _in_memory(value: Any) -> np.ndarray:

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 from llvmlite import ir
 
+from chainrule.compiler.ahead import Ahead, in_turn
 from chainrule.compiler.body import SCALAR, Body
 from chainrule.compiler.code import I64, Code, Part
 from chainrule.compiler.lanes import Value
@@ -21,7 +22,7 @@ class Product:
 
     def __init__(self, body: Body, ahead: Sequence[Node] = ()):
         self.body = body
-        self.ahead = ahead
+        self.ahead = [Ahead(body, node) for node in ahead]
         self.before_band: Callable[[Any, int], None] | None = None
         self.code = body.code
         self.node: Node = body.group.product
@@ -56,33 +57,25 @@ class Product:
         def strip(j: Any, width: int) -> None:
             if self.tile.pack:
                 self._pack(b, code.plus(n0, j), width)
-            for node in self.ahead:
-                self._ask_ahead(node, code.plus(n0, j), width)
+            tiles = -(-rows // self.tile.rows)
+            column = code.plus(n0, j)
+            shares = [ahead.listed(column, width, self.n, tiles) for ahead in self.ahead]
 
             def tile(i: Any, height: int) -> None:
-                self._outer_tile(b, code.plus(m0, i), height, n0, j, width)
+                number = i // self.tile.rows if isinstance(i, int) else None
+                if number is None:
+                    number = code.ir.sdiv(i, I64(self.tile.rows))
+
+                def ask(k: Any) -> None:
+                    for ahead, share in zip(self.ahead, shares, strict=True):
+                        ahead.ask(code.plus(code.times(number, share), k))
+
+                asked = (max(shares, default=0), ask)
+                self._outer_tile(b, code.plus(m0, i), height, column, width, asked)
 
             spread(code, rows, self.tile.rows, tile)
 
         spread(code, columns, wide, strip)
-
-    def _ask_ahead(self, node: Node, column: Any, width: int) -> None:
-        """Ask for some of the rows that a selection takes in the next step.
-
-        They are as many of them as these columns are of all columns; their ids lie behind those of
-        this step.
-        """
-        code, (x, ids) = self.code, node.args
-        count, size = ids.aval.size, x.aval.dtype.itemsize
-        pitch = x.aval.size // x.aval.shape[0] * size
-        first = code.ir.sdiv(code.times(code.index(column), count), I64(self.n))
-        base, table = self.body.addresses(x), self.body.addresses(ids)
-        with code.loop(0, -(-width * count // self.n)) as r:
-            place = code.plus(first, code.plus(r, count))
-            row = code.load(table, ids.aval.dtype, place, 0, SCALAR)
-            start = code.times(code.lanes(1).cast(row, np.dtype(np.int64)).ir, pitch)
-            for line in range(0, pitch + 63, 64):
-                code.prefetch(code.at(base, np.dtype(np.uint8), code.plus(start, line)))
 
     def _pack(self, b: Any, n0: Any, columns: int) -> None:
         """Copy columns of y into scratch memory, where their rows lie behind one another."""
@@ -142,7 +135,9 @@ class Product:
         base = self.body.addresses(self.y_root)
         return code.load(base, self.dtype, place, 1, part)
 
-    def _outer_tile(self, b: Any, m: Any, height: int, n0: Any, j: Any, width: int) -> None:
+    def _outer_tile(
+        self, b: Any, m: Any, height: int, n: Any, width: int, asked: tuple[int, Callable]
+    ) -> None:
         code, lanes = self.code, self.code.lanes(self.lanes)
         parts = _parts(width, self.lanes)
         zero = lanes.constant(0, self.dtype)
@@ -153,7 +148,7 @@ class Product:
 
         def step(k: Any) -> None:
             ys = [
-                self._y_vector(b, k, code.plus(n0, j), p * self.lanes, part)
+                self._y_vector(b, k, n, p * self.lanes, part)
                 for p, part in enumerate(parts)
             ]
             first = self.x_at(b, m, k)
@@ -165,13 +160,12 @@ class Product:
                     before = Value(self.dtype, code.ir.load(total, typ=zero.ir.type))
                     code.ir.store(lanes.add(lanes.multiply(spreaded, y), before).ir, total)
 
-        with code.loop(0, self.k) as k:
-            step(k)
+        in_turn(code, self.k, asked[0], step, asked[1])
         values = [
             [Value(self.dtype, code.ir.load(total, typ=zero.ir.type)) for total in row]
             for row in totals
         ]
-        self._finish(b, m, code.plus(n0, j), width, values, parts)
+        self._finish(b, m, n, width, values, parts)
 
     def _finish(
         self, b: Any, m: Any, n: Any, width: int, values: list[list[Value]], parts: list[Part]

@@ -32,7 +32,8 @@ class Program:
     `donated` maps numbers of outputs to numbers of inputs in whose memory they are written;
     `moving` names inputs and outputs (by "in" or "out" and number) whose memory holds one value
     after another, one for each step of `run_steps`. Ids among them that select rows must be there
-    for one step more, for these rows are asked for ahead.
+    for one step more, for these rows are asked for ahead. A program that is not `shared` among
+    threads does without the division into tasks; its results are the same, to the bit.
     """
 
     def __init__(
@@ -43,10 +44,11 @@ class Program:
         moving: Sequence[tuple[str, int]] = (),
         target: Target | None = None,
         cache: Any = None,
+        shared: bool = True,
     ):
         self.target = target or host()
         self.graph = simplified(graph)
-        self._arrange(donated or {})
+        self._arrange(donated or {}, shared=shared)
         inputs, outputs = self.graph.inputs, self.places.outputs
         self.plan = plan_memory(self.schedule, outputs)
         self._number_slots()
@@ -58,7 +60,7 @@ class Program:
         self.lock = threading.Lock()
         self._make_memory()
 
-    def _arrange(self, donated: Mapping[int, int]) -> None:
+    def _arrange(self, donated: Mapping[int, int], *, shared: bool) -> None:
         """Divide the work, so that every donated output ends in the memory of its input."""
         apart: set[int] = set()
         while True:
@@ -66,7 +68,7 @@ class Program:
             self.fusion = Fusion(self.places)
             inputs, outputs = self.graph.inputs, self.places.outputs
             wanted = {outputs[out]: inputs[given] for out, given in donated.items()}
-            self.schedule = Schedule(self.fusion, wanted, self.target)
+            self.schedule = Schedule(self.fusion, wanted, self.target, shared=shared)
             # Not so where the group that computes one reads the input elsewhere or later, too.
             granted = self.schedule.donated
             refused = {n for n in donated if granted.get(outputs[n]) is not inputs[donated[n]]}

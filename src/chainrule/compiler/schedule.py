@@ -52,10 +52,13 @@ class Phase:
 class Schedule:
     """The phases of a graph. `donated` maps outputs to the inputs in whose place they are written."""
 
-    def __init__(self, fusion: Fusion, donated: dict[Node, Node], target: Target):
+    def __init__(
+        self, fusion: Fusion, donated: dict[Node, Node], target: Target, *, shared: bool = True
+    ):
         self.fusion = fusion
         self.places: Places = fusion.places
         self.target = target
+        self.tasks = _TASKS if shared else 1
         self.donated = {out: place for out, place in donated.items() if self._in_place(out, place)}
         self.when: dict[Group, int] = {}
         self._aligned: dict[tuple[Group, Group], bool] = {}
@@ -249,7 +252,7 @@ class Schedule:
         if len(groups) == 1:
             return Chain([self._alone(groups[0], cost)])
         rows = rows_of(groups[0])
-        grain, tasks = divided(rows, cost, _LEAST, 1, _TASKS)
+        grain, tasks = divided(rows, cost, _LEAST, 1, self.tasks)
         kernels = [
             Kernel("", group, 1 if group.kind == "product" else 0, grain, tasks) for group in groups
         ]
@@ -290,16 +293,16 @@ class Schedule:
             stack, m, n = group.dims
             tile = product_tile(group, self.places, self.target)
             if stack > 1:
-                return Kernel("", group, 0, *divided(stack, cost, _LEAST, 1))
+                return Kernel("", group, 0, *divided(stack, cost, _LEAST, 1, self.tasks))
             if m > n:
-                return Kernel("", group, 1, *divided(m, cost, _LEAST, tile.rows, _TASKS))
+                return Kernel("", group, 1, *divided(m, cost, _LEAST, tile.rows, self.tasks))
             lanes = self.target.lanes(group.product.aval.dtype.itemsize)
             unit = tile.columns * (lanes if tile.scheme == "outer" else 1)
-            return Kernel("", group, 2, *divided(n, cost, _LEAST, unit, _TASKS))
+            return Kernel("", group, 2, *divided(n, cost, _LEAST, unit, self.tasks))
         if group.kind == "assemble" or not group.dims:
             return Kernel("", group, 0, group.dims[0] if group.dims else 1, 1)
         unit = 64 if len(group.dims) == 1 else 1
-        return Kernel("", group, 0, *divided(group.dims[0], cost, _LEAST, unit))
+        return Kernel("", group, 0, *divided(group.dims[0], cost, _LEAST, unit, self.tasks))
 
     def cost(self, group: Group) -> float:
         """Cycles that a group takes, roughly."""
@@ -340,8 +343,9 @@ class Plan:
 def plan_memory(schedule: Schedule, elsewhere: Iterable[Node]) -> Plan:
     """Lay buffers into one arena; those that are never needed at the same time share memory.
 
-    Larger ones are placed first, each at the lowest place that is free for its whole life.
-    `least` is the largest sum of what is alive in one phase: no plan can do with less.
+    One after another is placed at the lowest place that is free for its whole life; of three
+    orders (the larger, the longer-lived, or the earlier ones first) the best is taken. `least` is
+    the largest sum of what is alive in one phase: no plan can do with less.
     """
     outside = set(elsewhere)
     lives: dict[Node, list[int]] = {}
@@ -353,22 +357,32 @@ def plan_memory(schedule: Schedule, elsewhere: Iterable[Node]) -> Plan:
         for root in schedule.fusion.needs(group):
             if root in lives:
                 lives[root][1] = max(lives[root][1], when)
+    orders = (
+        lambda node: -_room(node),
+        lambda node: (lives[node][0] - lives[node][1], -_room(node)),
+        lambda node: (lives[node][0], -_room(node)),
+    )
+    plans = [_laid_out(sorted(lives, key=order), lives) for order in orders]
+    alive = [
+        sum(_room(node) for node, (begin, end) in lives.items() if begin <= when <= end)
+        for when in range(len(schedule.phases))
+    ]
+    offsets, size = min(plans, key=lambda plan: plan[1])
+    return Plan(offsets, size, max(alive, default=0))
+
+
+def _laid_out(nodes: list[Node], lives: dict[Node, list[int]]) -> tuple[dict[Node, int], int]:
+    """The place of each buffer, given in this order, and the bytes of all."""
     placed: list[tuple[int, int, Node]] = []
-    offsets: dict[Node, int] = {}
-    for node in sorted(lives, key=lambda n: -_room(n)):
+    for node in nodes:
         start, begin, end = 0, *lives[node]
         for low, high, other in sorted(placed, key=lambda entry: entry[0]):
             apart = lives[other][1] < begin or lives[other][0] > end
             if not apart and low < start + _room(node) and start < high:
                 start = high
-        offsets[node] = start
         placed.append((start, start + _room(node), node))
-    alive = [
-        sum(_room(node) for node, (begin, end) in lives.items() if begin <= when <= end)
-        for when in range(len(schedule.phases))
-    ]
     size = max((high for _, high, _ in placed), default=0)
-    return Plan(offsets, size, max(alive, default=0))
+    return {node: low for low, _, node in placed}, size
 
 
 def _room(node: Node) -> int:

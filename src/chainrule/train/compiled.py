@@ -80,6 +80,7 @@ class CompiledSteps:
             donated={i: i for i in range(count)},
             moving=[*(("in", count + k) for k in (3, 4, 5)), ("out", count), ("out", count + 1)],
             cache=compiler.ObjectCache(self.run.settings.kernels),
+            shared=self.threads > 1,
         )
         self.own = [compiler.aligned(value.shape, value.dtype) for value in given]
         fixed_inputs = (data.x, data.y, self.stepper.key)
@@ -103,7 +104,9 @@ class CompiledSteps:
         """How many steps to do in one call; the first one shows how long a step takes."""
         if not self.seconds_a_step:
             return 1
-        return max(1, int(_CHUNK_SECONDS / self.seconds_a_step))
+        settings, kept = self.run.settings, self.run.folder is not None
+        seconds = min(_CHUNK_SECONDS, settings.checkpoint_seconds) if kept else _CHUNK_SECONDS
+        return max(1, int(seconds / self.seconds_a_step))
 
     def __call__(self, rows: np.ndarray, rates: Sequence[float]) -> Results | None:
         """Do a step for each rate, on `rows` one batch after another; None where it went wrong.
