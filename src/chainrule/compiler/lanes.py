@@ -1,6 +1,5 @@
 """The builder that op records speak to: arithmetic on several elements at a time, as LLVM code."""
 
-import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -63,30 +62,10 @@ class Value:
 def _real(function: Callable) -> Callable:
     """A method that computes a function of real numbers; integers become floats first."""
 
-    def method(self: "Lanes", x: Value) -> Value:
-        x = self.floating(x)
-        return Value(x.dtype, function(self.ir, x.ir, fused=self.target.fused))
-
-    return method
-
-
-def _library(name: str) -> Callable:
-    """A method that calls a function of C's library for each lane: right, but not quick."""
-
     def method(self: "Lanes", *values: Value) -> Value:
         values = tuple(self.floating(value) for value in self.promote(*values))
-        dtype = values[0].dtype
-        element = element_type(dtype)
-        called = name + ("f" if dtype.itemsize == 4 else "")
-        if self.width == 1:
-            return Value(dtype, self._intrinsic(called, element, *(value.ir for value in values)))
-        result = ir.Constant(self.type_of(dtype), ir.Undefined)
-        for lane in range(self.width):
-            place = ir.IntType(32)(lane)
-            args = [self.ir.extract_element(value.ir, place) for value in values]
-            one = self._intrinsic(called, element, *args)
-            result = self.ir.insert_element(result, one, place)
-        return Value(dtype, result)
+        args = [value.ir for value in values]
+        return Value(values[0].dtype, function(self.ir, *args, fused=self.target.fused))
 
     return method
 
@@ -341,22 +320,24 @@ class Lanes:
     erf = _real(vector_math.erf)
     sqrt = _real(vector_math.sqrt)
     rsqrt = _real(vector_math.rsqrt)
-    sin = _library("sin")
-    cos = _library("cos")
-    tan = _library("tan")
-    arcsin = _library("asin")
-    arccos = _library("acos")
-    arctan = _library("atan")
-    sinh = _library("sinh")
-    cosh = _library("cosh")
-    arcsinh = _library("asinh")
-    arccosh = _library("acosh")
-    arctanh = _library("atanh")
-    cbrt = _library("cbrt")
-    erfc = _library("erfc")
-    power = _library("pow")
-    arctan2 = _library("atan2")
-    hypot = _library("hypot")
+    sin = _real(vector_math.sin)
+    cos = _real(vector_math.cos)
+    tan = _real(vector_math.tan)
+    arcsin = _real(vector_math.arcsin)
+    arccos = _real(vector_math.arccos)
+    arctan = _real(vector_math.arctan)
+    sinh = _real(vector_math.sinh)
+    cosh = _real(vector_math.cosh)
+    arcsinh = _real(vector_math.arcsinh)
+    arccosh = _real(vector_math.arccosh)
+    arctanh = _real(vector_math.arctanh)
+    cbrt = _real(vector_math.cbrt)
+    erfc = _real(vector_math.erfc)
+    power = _real(vector_math.power)
+    arctan2 = _real(vector_math.arctan2)
+    hypot = _real(vector_math.hypot)
+    logaddexp = _real(vector_math.logaddexp)
+    softplus = _real(vector_math.softplus)
 
     def floor_divide(self, x: Value, y: Value) -> Value:
         """As Python's: what remains is taken away first, so that the quotient is a whole number."""
@@ -374,20 +355,6 @@ class Lanes:
             self.not_equal(self.less(rest, self.number(0)), self.less(y, self.number(0))),
         )
         return self.where(wrong, self.add(rest, y), rest)
-
-    def logaddexp(self, x: Value, y: Value) -> Value:
-        """max(x, y) + ln(1 + e^-|x - y|); of equal infinities the infinity itself."""
-        x, y = self.promote(x, y)
-        x, y = self.floating(x), self.floating(y)
-        apart = self.negative(self.absolute(self.subtract(x, y)))
-        total = self.add(self.maximum(x, y), self.log1p(self.exp(apart)))
-        return self.where(self.equal(x, y), self.add(x, self.number(math.log(2))), total)
-
-    def softplus(self, x: Value) -> Value:
-        """ln(1 + e^x) = max(x, 0) + ln(1 + e^-|x|)."""
-        x = self.floating(x)
-        tail = self.log1p(self.exp(self.negative(self.absolute(x))))
-        return self.add(self.maximum(x, self.constant(0, x.dtype)), tail)
 
 
 def _mangled(kind: ir.Type) -> str:
