@@ -1,7 +1,5 @@
 """Whether a run's steps are compiled, and by what."""
 
-import os
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -10,6 +8,7 @@ from chainrule import compiler
 from chainrule.data import Dataset, Loader
 from chainrule.errors import OptionError
 from chainrule.train.compiled import CompiledSteps
+from chainrule.train.threads import free_processors
 
 if TYPE_CHECKING:
     from chainrule.train.run import Run
@@ -81,23 +80,16 @@ def threads_for(run: "Run") -> int:
     if asked is not None:
         return asked
     operations = 6.0 * sum(p.size for p in run.model.parameters()) * run.settings.batch_size
-    return min(available(), max(1, int(operations / _A_THREAD)))
+    return min(free_processors(), max(1, int(operations / _A_THREAD)))
 
 
-def available() -> int:
-    """The processors that this process may use: its affinity, and its cgroup's share.
+def report_of(run: "Run", data: Dataset, threads: int) -> compiler.Report:
+    """What the compiler makes of a run's step.
 
-    >>> available() >= 1
-    True
+    Raises:
+        OptionError: a setting that only eager steps know.
     """
-    count = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-    return max(1, min(count or 1, _cgroup_share()))
-
-
-def _cgroup_share(root: str = "/sys/fs/cgroup") -> int:
-    """Whole processors that a Linux container is given; many where nothing limits it."""
-    try:
-        quota, period = Path(root, "cpu.max").read_text().split()
-        return max(1, int(quota) // int(period)) if quota != "max" else 1 << 16
-    except (OSError, ValueError):
-        return 1 << 16
+    reason = _obstacle(run, data)
+    if reason:
+        raise OptionError(f"a run with {reason} is not compiled, so there is nothing to show.")
+    return compiler.Report(CompiledSteps(run, data, threads).program)

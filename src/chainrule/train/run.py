@@ -15,7 +15,7 @@ from chainrule.errors import RunError
 from chainrule.optim import Optimizer
 from chainrule.optim.schedules import Plateau, Schedule, Waiting
 from chainrule.train import folder as files
-from chainrule.train import inference
+from chainrule.train import compiling, inference
 from chainrule.train.averaged import averaged_model
 from chainrule.train.callbacks import Callback, column
 from chainrule.train.info import DataInfo
@@ -337,6 +337,21 @@ class Run:
         """A training step as checked arithmetic; see `chainrule.explain.explain_run`."""
         # A higher floor, reached over the roof, which loads it when it is first named.
         return sys.modules["chainrule"].explain.explain_run(self, sample, **options)
+
+    def compiled(self, threads: int = 1) -> Any:
+        """What the compiler makes of this run's training step; print it.
+
+        Gives a chainrule.compiler.Report: the groups in order, their tiles, work and memory, and
+        `graph`, `llvm` and `asm` for the code itself.
+
+        Raises:
+            RunError: the run was loaded without its training data.
+            OptionError: a setting that only eager steps know.
+            MissingExtraError: llvmlite is not installed.
+        """
+        if self.data is None:
+            raise RunError("this run has no training data; use chainrule.resume(folder, data).")
+        return compiling.report_of(self, self.data, threads)
 
     def plot(self, path: str | Path | None = None) -> Any:
         """Draw loss and accuracy by epoch; gives the Matplotlib figure, and writes it to `path`.
