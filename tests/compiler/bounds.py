@@ -19,16 +19,17 @@ import numpy as np
 from chainrule.graph import Graph
 from chainrule.ops.table import PROJECT, Op
 
-ROUNDED_ONCE = frozenset(
-    "add subtract multiply divide negative absolute square sqrt reciprocal relu maximum minimum"
-    " clip where cast copy checked_ids stop_gradient".split()
-)
+KINKED = frozenset({"absolute", "clip", "maximum", "minimum", "relu"})
+"""Their slope is at most 1 everywhere; at a kink, that of either side may count."""
+ARITHMETIC = frozenset({"add", "divide", "multiply", "reciprocal", "sqrt", "square", "subtract"})
+CHOICES = frozenset({"cast", "checked_ids", "copy", "negative", "stop_gradient", "where"})
+ROUNDED_ONCE = KINKED | ARITHMETIC | CHOICES
 """Elementwise ops whose result is the float nearest to the true one, or nearest to a choice."""
 OTHERS = 16.0
 """In units of u: 4 ULP for each of NumPy's and the compiler's own functions, twice that for what is
 composed of two of them."""
-COMPARISONS = frozenset("equal not_equal less less_equal greater greater_equal".split())
-STEPS = frozenset("floor ceil round trunc sign".split())
+COMPARISONS = frozenset({"equal", "greater", "greater_equal", "less", "less_equal", "not_equal"})
+STEPS = frozenset({"ceil", "floor", "round", "sign", "trunc"})
 TERMS = {
     "sum": lambda x: x.shape[1],
     "cumsum": np.size,
@@ -70,7 +71,7 @@ def _bound(op: Op, params: dict, out: Any, args: list, errors: list) -> Any:
     wide = [np.asarray(arg, np.float64) for arg in args]
     spread = [np.broadcast_to(np.nan_to_num(e, nan=np.inf), np.shape(e)) for e in errors]
     rule: Callable = _linear
-    if op.elementwise or op.name in ("copy", "where", "clip"):
+    if op.elementwise or op.name == "where":
         rule = _elementwise
     elif op.name in ("matmul", "linear", "einsum"):
         rule = _products
@@ -87,14 +88,18 @@ def unit(out: Any) -> float:
     return float(np.finfo(dtype).eps) / 2 if dtype.kind == "f" else 0.0
 
 
-def _tiny(out: Any) -> float:
+def _tiny(out: Any, exact: bool = True) -> float:
+    """What rounding near zero costs; functions may give 0 or the smallest normal number there."""
     dtype = np.asarray(out).dtype
-    return 4 * float(np.finfo(dtype).smallest_subnormal) if dtype.kind == "f" else 0.0
+    if dtype.kind != "f":
+        return 0.0
+    info = np.finfo(dtype)
+    return 4 * float(info.smallest_subnormal) if exact else float(info.smallest_normal)
 
 
 def _elementwise(op: Op, params: dict, out: Any, args: list, errors: list) -> Any:
-    size = np.abs(np.asarray(out, np.float64))
-    own = unit(out) * (1.0 if op.name in ROUNDED_ONCE else OTHERS) * size + _tiny(out)
+    size, exact = np.abs(np.asarray(out, np.float64)), op.name in ROUNDED_ONCE
+    own = unit(out) * (1.0 if exact else OTHERS) * size + _tiny(out, exact)
     own = np.where(np.isfinite(size), own, 0.0)
     if op.name in COMPARISONS:
         x, y = args
@@ -110,13 +115,11 @@ def _elementwise(op: Op, params: dict, out: Any, args: list, errors: list) -> An
         return own
     if not op.partials or np.asarray(out).dtype.kind != "f":
         return sum(np.where(error > 0, np.inf, 0.0) for error in errors) + own
-    bound = own
+    bound, wide = own, np.asarray(out, np.float64)
     for partial, error in zip(op.partials, errors, strict=True):
         if partial is not None and np.any(error):
-            slope = partial(np.asarray(out, np.float64), *args, **params) if callable(partial) else 1
-            slope = np.abs(np.asarray(slope, np.float64))
-            if op.name in ("maximum", "minimum", "clip", "relu", "absolute"):
-                slope = 1.0  # near a kink, the slope of the other side
+            steep = callable(partial) and op.name not in KINKED
+            slope = np.abs(np.asarray(partial(wide, *args, **params), np.float64)) if steep else 1
             bound = bound + np.where(error > 0, slope * error, 0.0)
     return bound
 
@@ -127,9 +130,9 @@ def _linear(op: Op, params: dict, out: Any, args: list, errors: list) -> Any:
     def apply(values: list) -> np.ndarray:
         if op.jvp is not None:
             return np.asarray(op.jvp(values, out, *args, **params))
-        linear = [v if op.is_linear_in(i) else a for i, (v, a) in enumerate(zip(values, args, strict=True))]
-        whole = [v if op.is_linear_in(i) else v.astype(np.int64) for i, v in enumerate(linear)]
-        return np.asarray(op(*whole, **params))
+        pairs = enumerate(zip(values, args, strict=True))
+        mixed = [v if op.is_linear_in(i) else ids.astype(np.int64) for i, (v, ids) in pairs]
+        return np.asarray(op(*mixed, **params))
 
     terms = TERMS.get(op.name, lambda x: 1)(np.asarray(args[0]))
     share = terms * unit(out)

@@ -59,7 +59,7 @@ def run_guarded(guard: Guard, told: str, function: Callable, *args: Any) -> None
     """Run a function with each of its buffers in guarded memory of its own."""
     print(told, flush=True)
     graph = cr.trace(function)(*args)
-    alone = mock.patch.object(program, "plan_memory", lambda schedule, elsewhere: Plan({}, 0, 0))
+    alone = mock.patch.object(program, "plan_memory", return_value=Plan({}, 0, 0))
     with alone, mock.patch.object(program, "aligned", guard):
         made = program.Program(graph)
     made.run([guard.holding(value) for value in tree.flatten(args)[0]])

@@ -1,4 +1,4 @@
-"""Training steps of perceptron nets, as functions of all that they read, for the compiler's tests."""
+"""Training steps of perceptron nets, as functions of all that they read."""
 
 from collections.abc import Callable
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""The memory of a program: planned ahead, near the least that is possible, never allocated in a step."""
+"""The memory of a program: planned ahead, near the least possible, never allocated in a step."""
 
 import itertools
 import tracemalloc
@@ -26,9 +26,12 @@ def overlaps(program: Program) -> list[tuple]:
     found = []
     for one, other in itertools.combinations(lives, 2):
         at_once = min(lives[one]) <= max(lives[other]) and min(lives[other]) <= max(lives[one])
-        starts = [program.plan.offsets[root] for root in (one, other)]
-        ends = [start + program.buffers[root].nbytes for start, root in zip(starts, (one, other))]
-        if at_once and starts[0] < ends[1] and starts[1] < ends[0]:
+        first, second = (program.plan.offsets[root] for root in (one, other))
+        apart = (
+            first + program.buffers[one].nbytes <= second
+            or second + program.buffers[other].nbytes <= first
+        )
+        if at_once and not apart:
             found.append((one, other))
     return found
 

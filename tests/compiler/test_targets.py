@@ -82,7 +82,7 @@ def test_a_training_step(name):
 
 
 @pytest.mark.slow
-@HERE
+@pytest.mark.parametrize("name", [name for name in ("x86-64", "haswell") if runs_here(name)])
 def test_ops(name):
     for op in NAMES:
         for function, values in some(calls(op))[:2]:
@@ -101,8 +101,9 @@ def kind_of(code: bytes) -> str:
 @pytest.mark.parametrize("name", names())
 def test_an_object_file_is_made(name):
     target = named(name)
-    graph = cr.trace(layer)(*(np.zeros(shape, np.float32) for shape in ((40, 50), (30, 50), (30,))))
-    with mock.patch.object(engine.Compiled, "function", lambda self, name, *kinds: None):
+    shapes = (40, 50), (30, 50), (30,)
+    graph = cr.trace(layer)(*(np.zeros(shape, np.float32) for shape in shapes))
+    with mock.patch.object(engine.Compiled, "function", return_value=None):
         code = Program(graph, target=target).code
     assert kind_of(code.object) == target.triple.split("-")[0]
     assert REGISTER[name] in code.asm

@@ -33,8 +33,9 @@ def test_steps_have_the_same_bits_for_any_number_of_threads(name):
 @pytest.mark.parametrize("seed", range(2))
 def test_programs_have_the_same_bits_for_any_number_of_threads(seed):
     function, arrays = random_program(seed, 100)
-    program = compiled(cr.value_and_grad(function)).program(*arrays)
-    results = [program.run(arrays, threads) for threads in THREADS]
+    step = cr.value_and_grad(function)
+    alone, shared = (compiled(step, threads=threads).program(*arrays) for threads in (1, 2))
+    results = [alone.run(arrays), *(shared.run(arrays, threads) for threads in THREADS)]
     assert all(same_bits(result, results[0]) for result in results)
 
 
