@@ -1,6 +1,6 @@
 """Kill training at random moments, resume it, and compare the end with that of an unkilled run.
 
-    python benchmarks/kill_test.py [--kills 50] [--seed 0]
+    python benchmarks/kill_test.py [--kills 50] [--seed 0] [--compile]
 
 Each time a process that trains, and writes a checkpoint after every step, gets SIGKILL at a random
 moment: one in ten while it starts, the others while it trains and writes. Then another process
@@ -28,14 +28,15 @@ EPOCHS = 2
 WHILE_STARTING = 0.1
 
 
-def child(folder: Path) -> None:
+def child(folder: Path, compiled: bool) -> None:
     """Train in a folder to the end, from where it is."""
+    kernels = str(folder.parent / "kernels")
     # The plot at the end would take longer than the training.
     sys.modules["matplotlib"] = None  # type: ignore[assignment]
     train, test = cr.data.mnist()
     train, test = train[:1500], test[:200]
     if has_begun(folder):
-        cr.resume(folder, train, validation=test, show=False)
+        cr.resume(folder, train, validation=test, show=False, kernels=kernels)
         return
     cr.fit(
         nn.Sequential(nn.Linear(784, 16), nn.ReLU(), nn.Linear(16, 10)),
@@ -47,11 +48,14 @@ def child(folder: Path) -> None:
         out=folder,
         show=False,
         checkpoint_seconds=0,
+        compile=compiled,
+        kernels=kernels,
     )
 
 
-def start(folder: Path) -> subprocess.Popen:
+def start(folder: Path, compiled: bool) -> subprocess.Popen:
     command = [sys.executable, __file__, "--child", str(folder)]
+    command += ["--compile"] if compiled else []
     # One thread, so that a busy machine does not stretch the runs.
     return subprocess.Popen(command, env={**os.environ, "OPENBLAS_NUM_THREADS": "1"})
 
@@ -79,9 +83,9 @@ def has_ended(folder: Path) -> bool:
     return history.exists() and len(history.read_text().splitlines()) == EPOCHS
 
 
-def kill(folder: Path, moment: float, starting: float, training: float) -> None:
-    """Start training, and kill it at a moment from 0 to 1 of its life."""
-    process = start(folder)
+def kill(process: subprocess.Popen, folder: Path, moment: float, lasts: tuple) -> None:
+    """Kill training that has just been started, at a moment from 0 to 1 of its life."""
+    starting, training = lasts
     if moment < WHILE_STARTING:
         time.sleep(moment / WHILE_STARTING * starting)
     else:
@@ -119,26 +123,30 @@ def main() -> int:
     parser = argparse.ArgumentParser(description="Kill training, resume it, compare the ends.")
     parser.add_argument("--kills", type=int, default=50)
     parser.add_argument("--seed", type=int, default=0, help="draws the moments")
+    parser.add_argument("--compile", action="store_true", help="train with compiled steps")
     parser.add_argument("--child", type=Path, help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.child is not None:
-        child(options.child)
+        child(options.child, options.compile)
         return 0
 
     moments = np.random.default_rng(options.seed).random(options.kills)
     places: Counter[str] = Counter()
     same = 0
     with tempfile.TemporaryDirectory() as scratch:
+        if options.compile:
+            # The first one makes the machine code, and so takes longer than those to be killed.
+            finish(start(Path(scratch) / "first", compiled=True))
         whole = Path(scratch) / "whole"
-        process = start(whole)
+        process = start(whole, options.compile)
         starting = wait_for(lambda: has_begun(whole), process)
         training = wait_for(lambda: has_ended(whole), process)
         finish(process)
         for number, moment in enumerate(moments):
             folder = Path(scratch) / str(number)
-            kill(folder, moment, starting, training)
+            kill(start(folder, options.compile), folder, moment, (starting, training))
             places[where(folder)] += 1
-            finish(start(folder))
+            finish(start(folder, options.compile))
             same += identical(folder, whole)
     for place, count in places.most_common():
         print(f"killed {place:<22}{count:>4}")

@@ -1,8 +1,10 @@
-"""How many threads the matrix library may use while a model trains."""
+"""How many threads may share the work of training."""
 
 import contextlib
 import importlib.util
+import os
 from contextlib import AbstractContextManager
+from pathlib import Path
 from typing import Any
 
 from chainrule.errors import import_extra
@@ -25,3 +27,52 @@ def suited_to(parameters: int, batch: int) -> AbstractContextManager[Any]:
         return contextlib.nullcontext()
     pools = import_extra("threadpoolctl", extra="threads", purpose="limiting threads")
     return pools.threadpool_limits(limits=1, user_api="blas")
+
+
+def free_processors(
+    count: int | None = None,
+    groups: str | Path = "/sys/fs/cgroup",
+    own: str | Path = "/proc/self/cgroup",
+) -> int:
+    """The processors that this process may use: its affinity, and its container's share.
+
+    Args:
+        count: how many there are; by default those that the process may run on.
+        groups: where Linux shows its control groups, of version 1 or 2.
+        own: the file that says in which of them this process is.
+
+    >>> free_processors() >= 1
+    True
+    """
+    if count is None:
+        allowed = getattr(os, "sched_getaffinity", None)
+        count = (len(allowed(0)) if allowed else os.cpu_count()) or 1
+    shares = (_share(folder) for folder in _control_groups(Path(groups), Path(own)))
+    return max(1, min([count, *(share for share in shares if share is not None)]))
+
+
+def _control_groups(root: Path, own: Path) -> list[Path]:
+    """The folders of the groups that this process is in, from the root on."""
+    try:
+        entries = [line.split(":", 2) for line in own.read_text().splitlines()]
+    except OSError:
+        entries = []
+    found = [root, root / "cpu"]
+    for _, kinds, path in (entry for entry in entries if len(entry) == 3):
+        below = root if not kinds else root / "cpu" if "cpu" in kinds.split(",") else None
+        if below is not None:
+            parts = Path(path.strip("/")).parts
+            found += [below.joinpath(*parts[: k + 1]) for k in range(len(parts))]
+    return found
+
+
+def _share(folder: Path) -> int | None:
+    """Whole processors that a control group may use; None where nothing limits it."""
+    for names in (("cpu.max",), ("cpu.cfs_quota_us", "cpu.cfs_period_us")):
+        try:
+            quota, period = " ".join((folder / name).read_text() for name in names).split()
+            if quota not in ("max", "-1"):
+                return max(1, int(quota) // int(period))
+        except (OSError, ValueError, ZeroDivisionError):
+            continue
+    return None
