@@ -53,6 +53,42 @@ class Residual(nn.Module):
         return self.last(h + cr.relu(h) * 0.5)
 
 
+class Recurrent(nn.Module):
+    """One cell over time, as a loop of Python or, with `scan`, as one op."""
+
+    def __init__(self, dtype: Any, scan: bool):
+        self.cell = nn.Linear(5, 3, dtype=dtype)
+        self.out = nn.Linear(3, 2, dtype=dtype)
+        self.start = np.zeros((1, 3), dtype)
+        self.scan = scan
+
+    def forward(self, x: Any) -> Any:
+        start = self.start + cr.zeros_like(x[:, 0, :1])
+        if self.scan:
+            h, _ = cr.scan(lambda h, now: (self.step(h, now),) * 2, start, x.transpose((1, 0, 2)))
+            return self.out(h)
+        h = start
+        for time in range(x.shape[1]):
+            h = self.step(h, x[:, time])
+        return self.out(h)
+
+    def step(self, h: Any, x: Any) -> Any:
+        return cr.tanh(self.cell(cr.concatenate([h, x], axis=1)))
+
+
+class Convolution(nn.Module):
+    """A convolution written out with shifts: a kernel that is used at four places."""
+
+    def __init__(self, dtype: Any):
+        self.kernel = nn.Parameter.from_array(numbers(2, 2).astype(dtype))
+        self.out = nn.Linear(4, 2, dtype=dtype)
+
+    def forward(self, x: Any) -> Any:
+        places = [(i, j) for i in range(2) for j in range(2)]
+        moved = [x[:, i : i + 2, j : j + 2] * self.kernel[i, j] for i, j in places]
+        return self.out(cr.relu(sum(moved)).reshape((x.shape[0], 4)))
+
+
 def numbers(*shape: int) -> np.ndarray:
     return rng.normal(rng.key(5), shape).astype(np.float64)
 
@@ -90,5 +126,12 @@ CASES = {
     "shared weights": Case(Shared, numbers(3), 1),
     "two ways": Case(Residual, numbers(2, 3), np.array([1, 0])),
     "no bias": Case(lambda dtype: nn.Linear(3, 2, bias=False, dtype=dtype), numbers(3), 1),
+    "a loop of Python": Case(
+        lambda dtype: Recurrent(dtype, scan=False), numbers(2, 3, 2), np.array([0, 1])
+    ),
+    "a loop as one op": Case(
+        lambda dtype: Recurrent(dtype, scan=True), numbers(2, 3, 2), np.array([0, 1])
+    ),
+    "a convolution": Case(Convolution, numbers(2, 3, 3), np.array([0, 1])),
     "dropout": Case(mlp((3, 8), nn.Dropout, (8, 2)), numbers(2, 3), np.array([1, 0])),
 }

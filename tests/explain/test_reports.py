@@ -207,7 +207,7 @@ def test_other_forms_hold_every_formula(name: str, lang: str) -> None:
     assert latex.count("{") == latex.count("}")
     assert latex.count("$") % 2 == 0
     assert markdown.count("$$") % 2 == 0
-    assert r"\frac{\partial L}{\partial W_{1}}" in latex
+    assert r"\frac{\partial L}{\partial" in latex
 
 
 def test_catalogues_say_the_same_things() -> None:

@@ -1,6 +1,7 @@
 # ruff: noqa: RUF001 - the signs of mathematics
 """From a traced step to the content of a report: the walk over the graph's nodes, in order."""
 
+import dataclasses
 import math
 from collections.abc import Iterable
 from typing import Any
@@ -15,6 +16,7 @@ from chainrule.explain.formula import Formula
 from chainrule.explain.naming import partial
 from chainrule.explain.report import Checks, Content, Message, Section, Statement, Worked
 from chainrule.explain.step import Slope, Task
+from chainrule.explain.wording import PRINTED
 from chainrule.explain.worked import index_text
 from chainrule.explain.writing import number_text
 from chainrule.graph import Node
@@ -78,7 +80,12 @@ def model_section(builder: Builder) -> Section:
     """The parameters and buffers before the step, and what the optimizer is set to."""
     step = builder.step
     found = [
-        builder.given(node, [Message("model.leaf", {"path": path})], where=path, level="full")
+        builder.given(
+            node,
+            [Message("model.leaf", {"path": path})],
+            where=path,
+            level="normal" if node.aval.size <= PRINTED else "full",
+        )
         for path, node in step.leaves.items()
         if node in builder.names
     ]
@@ -232,15 +239,11 @@ def update_sections(builder: Builder) -> list[Section]:
         found += builder.statements(
             moved, [Message(f"update.{kind}", {"optimizer": kind})], where=path, **shown
         )
-        found[-1] = _at_level(found[-1], "brief")
+        found[-1] = dataclasses.replace(found[-1], level="brief")
         found += _asides(builder, path, shown)
         title = Message("section.update", {"path": path, "step": task.count})
         sections.append(Section(f"update.{path}", title, tuple(found)))
     return sections
-
-
-def _at_level(statement: Statement, level: str) -> Statement:
-    return Statement(**{**vars(statement), "level": level})
 
 
 def _asides(builder: Builder, path: str, shown: dict[str, Any]) -> list[Statement]:
@@ -259,8 +262,7 @@ def _asides(builder: Builder, path: str, shown: dict[str, Any]) -> list[Statemen
         steps[""], [Message("update.textbook")], symbol=rf"{leaf} - {{{leaf}}}'", **shown
     )
     residual = relative(np.asarray(step.values[steps[""]]), start - end, float(np.abs(start).max()))
-    last = found[-1]
-    found[-1] = Statement(**{**vars(last), "residual": max(residual, last.residual or 0.0)})
+    found[-1] = dataclasses.replace(found[-1], residual=max(residual, found[-1].residual or 0.0))
     return found
 
 

@@ -79,11 +79,7 @@ class Builder:
         """The statement about a computed value, after those about pieces of its formula."""
         pieces = [] if "formula" in more else self.naming.pieces_of(node)
         level = {name: more[name] for name in ("level", "place") if name in more}
-        found = [
-            statement
-            for piece in pieces
-            for statement in [self._one(piece, self.names[piece], (), **level)]
-        ]
+        found = [self._one(piece, self.names[piece], (), **level) for piece in pieces]
         return [*found, self._one(node, symbol or self.names[node], tuple(words), **more)]
 
     def _one(self, node: Node, symbol: str, words: tuple[Message, ...], **more: Any) -> Statement:

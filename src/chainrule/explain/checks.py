@@ -44,7 +44,8 @@ class Recomputer:
         self.step = step
         self.names = names
         double = np.asarray(step.values[step.loss]).dtype == np.float64
-        small = sum(np.size(value) for value in step.values.values()) < _FEW
+        arrays = (value for value in step.values.values() if not isinstance(value, tuple))
+        small = sum(map(np.size, arrays)) < _FEW
         # float64 again in float64 would only repeat itself.
         self.wide = np.dtype(np.longdouble if double and small else np.float64)
         self.tolerance = tolerances(np.dtype(np.float64 if double else np.float32))[0]
@@ -106,8 +107,7 @@ class Recomputer:
         if not root and (node in self.names or node.op is None):
             return give(node)
         node, exchanged = self._inside(node)
-        several = bool(node.args) and node.args[0].op is not None and node.args[0].op.several
-        if (exchanged and node in self.names) or node.op is None or several:
+        if (exchanged and node in self.names) or node.op is None:
             return give(node)
         return self._apply(node, [self._compute(arg, give) for arg in node.args])
 

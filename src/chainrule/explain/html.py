@@ -22,6 +22,7 @@ from chainrule.explain.wording import blank_line, is_printed, printed, verdict, 
 from chainrule.explain.words import CATALOGUES, Words
 from chainrule.explain.writing import number_text
 
+_INFIX = '<mo form="infix" lspace="0.22em" rspace="0.22em">'
 _EXACT = 400
 """Values of more numbers are kept in 8 bits each, which a heat map cannot tell from more."""
 
@@ -245,7 +246,7 @@ def _chunks(formula: Formula, links: Links, end: str = "") -> list[str]:
     rows = (piece[0] if len(piece) == 1 else Row(tuple(piece)) for piece in pieces)
     written = [write_mathml(Formula(row), links) for row in rows]
     # A sign that begins a piece still stands between two terms, and is spaced so.
-    return [written[0], *(text.replace("<mo>", '<mo form="infix">', 1) for text in written[1:])]
+    return [written[0], *(text.replace("<mo>", _INFIX, 1) for text in written[1:])]
 
 
 def _bars(shares: np.ndarray) -> Iterator[str]:

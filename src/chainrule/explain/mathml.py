@@ -64,6 +64,8 @@ def _row(items: tuple, links: Links) -> str:
         head = before.base if isinstance(before, Scripts) else before
         if isinstance(head, Atom) and head.kind == "function":
             out.append("<mo>&#x2061;</mo>")
+            if not isinstance(item, Fence):
+                out.append('<mspace width="0.17em"/>')
         elif before is not None and not _part_of_one(before, item):
             out.append('<mspace width="0.22em"/>')
         out.append(_write(item, links))

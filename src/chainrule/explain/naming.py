@@ -45,14 +45,13 @@ class Naming:
         self.step = step
         self.layout = layout
         self.names: dict[Node, str] = {}
-        self.pieces: set[Node] = set()
         self.users = Counter(arg for node in step.graph.calls for arg in set(node.args))
-        self.leaf_symbols = self._name_leaves(model)
+        self.leaf_symbols = self._name_leaves()
         self.forward = self._name_forward(model)
         self._name_slopes()
         self._name_updates()
 
-    def _name_leaves(self, model: Module) -> dict[str, str]:
+    def _name_leaves(self) -> dict[str, str]:
         """Parameters and buffers: a letter and the number of the layer that holds them."""
         step, owner = self.step, self.step.owner()
         used = [owner[a] for n in step.forward for a in n.args if a in owner]
@@ -85,7 +84,9 @@ class Naming:
         last = _last_of_each_module(step.forward, leaf_modules)
         owner = set(step.leaves.values())
         parametric = {n.place.scope for n in step.forward if any(a in owner for a in n.args)}
+        beyond = False
         for node in step.forward:
+            beyond = beyond or step.output in node.args
             if node is step.loss:
                 self.names[node] = "L"
             elif node in self.names or self.layout.move(node) is not None:
@@ -98,9 +99,7 @@ class Naming:
                     symbol = primed(symbol)
                 self.names[node] = symbol
                 taken.add(symbol)
-            elif (node.op.elementwise and self.users[node] < 2 and node is not step.output) or (
-                self._in_loss(node) and node.op.arity == 1
-            ):
+            elif self._written_out(node, beyond):
                 continue
             else:
                 counts["u"] += 1
@@ -109,10 +108,10 @@ class Naming:
         self.count = counts["u"]
         return named
 
-    def _in_loss(self, node: Node) -> bool:
-        order = self.step.forward
-        ends = self.step.output
-        return ends in order and order.index(node) > order.index(ends)
+    def _written_out(self, node: Node, beyond: bool) -> bool:
+        """Whether a call inside a module or, `beyond` the output, of the loss needs no name."""
+        once = node.op.elementwise and self.users[node] < 2 and node is not self.step.output
+        return once or (beyond and node.op.arity == 1)
 
     def _name_steps(self) -> None:
         """The steps of fused ops, such as the probabilities p of a cross-entropy."""
@@ -177,7 +176,6 @@ class Naming:
         if node is not root and (shared or weight > _LONGEST):
             self.names[node] = self._piece(node, root)
             found.append(node)
-            self.pieces.add(node)
             return 0
         return weight
 

@@ -305,10 +305,15 @@ def evaluate(graph: Graph, inputs: Sequence[Any]) -> dict[Node, Any]:
     return values
 
 
+def is_one_of_several(node: Node) -> bool:
+    """Whether a node picks one of the results of an op that gives several, such as a loop."""
+    return bool(node.args) and node.args[0].op is not None and node.args[0].op.several
+
+
 def apply(node: Node, args: Sequence[Any], params: Mapping[str, Any] | None = None) -> Any:
     """The value of one node from those of its arguments, by its record."""
     params = node.params if params is None else params
-    if "index" in params and node.args and node.args[0].op and node.args[0].op.several:
+    if is_one_of_several(node):
         return args[0][params["index"]]
     return node.op(*args, **params)
 

@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from chainrule.errors import ChainruleError
+from chainrule.explain.step import is_one_of_several
 from chainrule.explain.writing import Writer, options_of
 from chainrule.grad.latex_form import NEGATIVE, PRODUCT, SUM, Formula, form_of
 from chainrule.graph import Node
@@ -70,7 +71,8 @@ class Worker:
                 for arg in node.args
             ]
             return form_of(node.op.latex).write(parts, options_of(node))
-        groups = terms_of(node, place, self._values(node))
+        several = is_one_of_several(node)
+        groups = None if several else terms_of(node, place, self._values(node))
         if groups is None:
             return None if top else self._number(node, place)
         return self._sum(node, groups)
