@@ -19,7 +19,12 @@ from tests.documents import Block, WrongExampleError, blocks_of, headings_of
 ROOT = Path(__file__).resolve().parent.parent
 ENGLISH, CHINESE = ROOT / "README.md", ROOT / "README.zh-CN.md"
 DOCUMENTS = [ENGLISH, CHINESE, ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
-EXAMPLES = sorted((ROOT / "examples").glob("*.py"))
+# The experiments take minutes; tests/examples runs their quick form.
+EXAMPLES = [
+    path
+    for path in sorted((ROOT / "examples").glob("*.py"))
+    if "[--quick]" not in path.read_text(encoding="utf-8")
+]
 MODULES = sorted(
     module.name
     for module in pkgutil.walk_packages(cr.__path__, "chainrule.")
