@@ -83,7 +83,7 @@ def threads_for(run: "Run") -> int:
     return min(free_processors(), max(1, int(operations / _A_THREAD)))
 
 
-def report_of(run: "Run", data: Dataset, threads: int) -> compiler.Report:
+def report_of(run: "Run", data: Dataset, threads: int) -> "compiler.Report":
     """What the compiler makes of a run's step.
 
     Raises:
