@@ -174,3 +174,8 @@ def test_wrong_counts_numbers_and_dtypes_are_refused():
             draw(key, (2,), dtype="int32")
         with pytest.raises(ShapeError, match=r"shape \(-1,\) has a size below 0"):
             draw(key, -1)
+
+
+def test_large_numbers_have_keys_of_their_own() -> None:
+    found = {tuple(rng.fold_in(rng.key(0), 2**64 - k)) for k in range(1, 20)}
+    assert len(found) == 19

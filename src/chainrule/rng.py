@@ -72,7 +72,9 @@ def fold_in(parent: Key, number: int) -> Key:
     place = operator.index(number)
     if not 0 <= place < 2**64:
         raise OptionError(f"fold_in needs a number from 0 to 2**64 - 1, got {number}")
-    return np.random.Philox(key=check_key(parent), counter=[0, place, 1, 0]).random_raw(2)
+    # An array: a list with a number above 2**63 would go through float64, and lose digits.
+    counter = np.array([0, place, 1, 0], np.uint64)
+    return np.random.Philox(key=check_key(parent), counter=counter).random_raw(2)
 
 
 def bits(stream: Key, count: int) -> np.ndarray:
