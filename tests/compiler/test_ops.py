@@ -18,7 +18,6 @@ INTERPRETED = {
     "cumsum": "each sum needs the one before it",
     "einsum": "NumPy finds the order of its products",
     **dict.fromkeys(("random_fold_in", "random_normal", "random_uniform"), "Philox, on integers"),
-    **dict.fromkeys(("concatenate", "index_set", "pad", "scatter"), "written part by part"),
 }
 """The ops that a compiled program leaves to the interpreter, and why."""
 

@@ -9,7 +9,7 @@ from llvmlite import ir
 from chainrule.compiler.code import I64, Code, Part, parts_of
 from chainrule.compiler.groups import FULL, ROW, Group
 from chainrule.compiler.lanes import Lanes, Value
-from chainrule.compiler.lowered import Places, is_number, memory_dtype
+from chainrule.compiler.lowered import Places, Selection, is_number, memory_dtype
 from chainrule.graph.node import Node
 from chainrule.ops.lowering import Fold, Gather, View
 
@@ -230,15 +230,22 @@ def gathered(body: Body, node: Node, index: Sequence, part: Part) -> Value:
         for lane, one in enumerate(lanes):
             vector = code.ir.insert_element(vector, one.ir, ir.IntType(32)(lane))
         return Value(node.aval.dtype, vector)
+    place = chosen_place(body, node, chosen, index)
+    stride = chosen.view.strides[-1] if chosen.view.strides else 0
+    root = body.places.refs[node.args[0]].root
+    loaded = code.load(body.addresses(root), node.aval.dtype, place, stride, part)
+    return code.lanes(part.width).splat(loaded)
+
+
+def chosen_place(body: Body, node: Node, chosen: Selection, index: Sequence) -> Any:
+    """The number of the element that ids choose at an index; a wrong id chooses the first."""
+    code = body.code
     place = body.place(chosen.view, index)
     rows = zip(node.args[1:], chosen.ids, chosen.steps, chosen.sizes, strict=True)
     for arg, view, step, size in rows:
         row = _inside(body, code.lanes(1), _id_at(body, arg, view, index), size)
         place = code.plus(place, code.times(row, step))
-    stride = chosen.view.strides[-1] if chosen.view.strides else 0
-    root = body.places.refs[node.args[0]].root
-    loaded = code.load(body.addresses(root), node.aval.dtype, place, stride, part)
-    return code.lanes(part.width).splat(loaded)
+    return place
 
 
 def _id_at(body: Body, arg: Node, view: View, index: Sequence) -> Value:

@@ -16,7 +16,7 @@ from typing import Any
 
 from chainrule.compiler.lowered import Places, computable, is_number, moves
 from chainrule.graph.node import Node
-from chainrule.ops.lowering import Assemble, Contract, Fold, Gather, View
+from chainrule.ops.lowering import Assemble, Contract, Fold, Gather, ScatterAdd, View
 
 FULL, ROW = "full", "row"
 
@@ -97,7 +97,7 @@ class Fusion:
             group.product = node
         elif isinstance(emit, Gather):
             self._new("map", squeezed(node.aval.shape), node)
-        elif isinstance(emit, Assemble):
+        elif isinstance(emit, (Assemble, ScatterAdd)):
             self._new("assemble", node.aval.shape, node)
         else:
             self._new("call", (), node)

@@ -8,6 +8,7 @@ from typing import Any
 from llvmlite import ir
 
 from chainrule.compiler import loops
+from chainrule.compiler.assembly import emit_assembly
 from chainrule.compiler.body import Body
 from chainrule.compiler.code import I64, PTR, Code
 from chainrule.compiler.groups import Group
@@ -63,6 +64,8 @@ def emit_kernel(
             before = body_of(kernel.prologue)
             product.before_band = lambda first, count: loops.emit_map(code, before, first, count)
         _emit_product(code, product, kernel, task)
+    elif kernel.group.kind == "assemble":
+        emit_assembly(code, body)
     else:
         start, length = _bounds(code, kernel, task)
         emit = loops.emit_rows if kernel.group.kind == "rows" else loops.emit_map

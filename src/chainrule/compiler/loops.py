@@ -41,10 +41,10 @@ def _nest(code: Code, body: Body, index: list, dims: tuple[int, ...]) -> None:
 def _along(code: Code, body: Body, index: tuple, start: Any, length: Any) -> None:
     """Vectors along the last axis, and what is left at the end."""
     visit = lambda i, part: _store_at(code, body, (*index, i), part)  # noqa: E731
-    _in_parts(code, start, length, body.width(), visit)
+    in_parts(code, start, length, body.width(), visit)
 
 
-def _in_parts(
+def in_parts(
     code: Code, start: Any, length: Any, width: int, visit: Callable[[Any, Part], None]
 ) -> None:
     """visit(i, part) for parts of `width` elements; the last one may have fewer.
@@ -81,7 +81,7 @@ def emit_rows(code: Code, body: Body, start: Any, length: Any) -> None:
     """Rows with their folds: short ones side by side, others one after another."""
     if body.group.dims[1] <= _NARROW and body.group.dims[0] > _NARROW:
         width = body.widest()
-        _in_parts(code, start, length, width, lambda row, part: _columns(code, body, row, part))
+        in_parts(code, start, length, width, lambda row, part: _columns(code, body, row, part))
         return
     with code.loop(start, code.plus(start, length)) as row:
         _row(code, body, row)

@@ -19,7 +19,17 @@ from chainrule.graph.passes import optimize
 from chainrule.graph.trace import trace
 from chainrule.ops import broadcast_to, cast, reshape, transpose
 from chainrule.ops.axes import several_axes
-from chainrule.ops.lowering import Contract, Expand, Fold, Gather, Move, OnFloats, View
+from chainrule.ops.lowering import (
+    Assemble,
+    Contract,
+    Expand,
+    Fold,
+    Gather,
+    Move,
+    OnFloats,
+    ScatterAdd,
+    View,
+)
 from chainrule.ops.table import Op, make_op
 
 COPY = make_op(
@@ -124,8 +134,19 @@ def moves(node: Node) -> bool:
     return isinstance(emit, Move) or (isinstance(emit, Gather) and len(node.args) == 1)
 
 
+class Piece(NamedTuple):
+    """A part of an array that is written part by part: what goes there, its shape, its place.
+
+    The source is the number of an argument, or a float that fills; the view has no axes of size 1.
+    """
+
+    source: int | float
+    shape: tuple[int, ...]
+    view: View
+
+
 class Selection(NamedTuple):
-    """How a gather reads: along the dims of its group, what the view shows is where every id is 0.
+    """How ids choose: along some dims, what the view shows is chosen where every id is 0.
 
     For each array of ids: how it runs along the dims, how many elements further the next id is, and
     how many ids there are.
@@ -207,9 +228,12 @@ class Places:
 
 
     def selection(self, node: Node, dims: tuple[int, ...]) -> Selection:
-        """How a gather reads the buffers of its arguments."""
+        """How a gather reads the buffers of its arguments, or a scatter writes its own."""
         x, *ids = node.args
-        shape = node.aval.shape
+        if isinstance(node.op.emit, ScatterAdd):
+            source, shape, whole = View.whole(node.aval.shape), x.aval.shape, node.aval.shape
+        else:
+            source, shape, whole = self.refs[x].view, node.aval.shape, x.aval.shape
         axes, first = node.op.emit.chosen(**node.params)
         count = len(np.broadcast_shapes(*(arg.aval.shape for arg in ids)))
         last = len(shape) - first - count
@@ -223,13 +247,31 @@ class Places:
             array = array.reshape(array.shape + (1,) * last)
             return np.broadcast_to(array, shape).reshape(dims)
 
-        source = self.refs[x].view
         return Selection(
             source.apply(spread),
             tuple(self.refs[arg].view.apply(along) for arg in ids),
             tuple(source.strides[axis] for axis in axes),
-            tuple(x.aval.shape[axis] for axis in axes),
+            tuple(whole[axis] for axis in axes),
         )
+
+    def pieces(self, node: Node) -> list[Piece]:
+        """The parts of an array that is written part by part, in their order."""
+        return [piece for piece in _pieces(node) if math.prod(piece.shape)]
+
+
+def _pieces(node: Node) -> list[Piece]:
+    """All parts, also those of no elements; none where the interpreter computes the call."""
+    shapes = [arg.aval.shape for arg in node.args]
+
+    def parts(out: np.ndarray) -> list:
+        return node.op.emit.parts(out, *shapes, **node.params)
+
+    whole = View.whole(node.aval.shape)
+    found = []
+    for number, (source, part) in enumerate(parts(np.broadcast_to(False, node.aval.shape))):
+        view = whole.apply(lambda out, number=number: np.squeeze(parts(out)[number][1]))
+        found.append(Piece(source, part.shape, view))
+    return found
 
 
 def is_number(node: Node) -> bool:
@@ -249,6 +291,8 @@ def computable(node: Node) -> bool:
     if node.op.several or 0 in (node.aval.size, *(_size(arg) for arg in node.args)):
         return False
     if node.op.emit is None or not supported(node.aval.dtype):
+        return False
+    if isinstance(node.op.emit, Assemble) and not _pieces(node):
         return False
     if isinstance(node.op.emit, OnFloats) and node.aval.dtype.kind != "f":
         return False

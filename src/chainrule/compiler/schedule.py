@@ -97,7 +97,7 @@ class Schedule:
     def _in_place(self, out: Node, place: Node) -> bool:
         """Whether a group may write over an input: it reads it only where it writes."""
         group = self.fusion.home.get(out)
-        if group is None or place.aval != out.aval or group.kind == "call":
+        if group is None or place.aval != out.aval or group.kind in ("call", "assemble"):
             return False
         dims = group.dims if group.roles[out] == FULL else group.dims[:1]
         if group.kind == "rows" and group.roles[out] == FULL:

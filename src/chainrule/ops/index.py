@@ -7,7 +7,7 @@ import numpy as np
 from chainrule.aval import Aval, as_operand, aval_of, result_dtype
 from chainrule.errors import DtypeError, ShapeError
 from chainrule.ops.axes import integer, one_axis
-from chainrule.ops.lowering import Gather
+from chainrule.ops.lowering import Assemble, Gather, ScatterAdd
 from chainrule.ops.shape import broadcast_to, unbroadcast
 from chainrule.ops.table import Box, Ids, defop, operand, sample, shape_of
 
@@ -119,7 +119,7 @@ def _chosen(pattern: Pattern) -> tuple[tuple[int, ...], int]:
     old = [entry for entry in pattern if entry != NEW]
     axes = tuple(axis for axis, entry in enumerate(old) if entry == ARRAY)
     gone = [at for at, entry in enumerate(pattern) if entry == ARRAY or isinstance(entry, int)]
-    together = gone[-1] - gone[0] + 1 == len(gone)
+    together = bool(gone) and gone[-1] - gone[0] + 1 == len(gone)
     return axes, gone[0] if together else 0
 
 
@@ -214,6 +214,10 @@ scatter = defop(
         sample((5, 4), Ids((5,), 3), pattern=(ARRAY, (None, None, None)), shape=(3, 4)),
         sample((2, 3), Ids((2, 1), 3), Ids((3,), 4), pattern=(ARRAY, ARRAY), shape=(3, 4)),
     ),
+    emit=ScatterAdd(
+        lambda out, pattern, shape: _pinned(out, pattern),
+        lambda pattern, shape: _chosen(pattern),
+    ),
     doc="""Zeros of the given shape with values added at the selected places: index turned around.
 
 Places selected several times add up.
@@ -256,6 +260,11 @@ def _index_set(x: Any, v: Any, *arrays: Any, pattern: Pattern) -> np.ndarray:
     return out
 
 
+def _set_parts(out: np.ndarray, *shapes: tuple[int, ...], pattern: Pattern) -> list:
+    """All of x, then v over the selection; where ids choose, the interpreter looks for doubles."""
+    return [(0, out), (1, _pinned(out, pattern))] if len(shapes) == 2 else []
+
+
 index_set_op = defop(
     "index_set",
     np=_index_set,
@@ -267,6 +276,7 @@ index_set_op = defop(
         ),
     ),
     jointly_linear=True,
+    emit=Assemble(_set_parts),
     latex=r"\operatorname{{set}}({0}, {1})",
     samples=(
         sample((3, 4), (2, 4), pattern=((1, None, None), (None, None, None))),

@@ -83,6 +83,7 @@ class Assemble:
 
     `parts(out, *shapes, **params)` gives pairs of a source (the number of an argument, or a float
     that fills) and the view of the result that it goes to; `out` is an array of the result's shape.
+    No parts mean that the interpreter computes this call.
     """
 
     parts: Callable[..., list[tuple[int | float, np.ndarray]]]
@@ -105,12 +106,12 @@ class Contract:
 
 
 @dataclass(frozen=True)
-class Gather:
-    """Places of the first argument, chosen by a pattern and arrays of ids.
+class Chosen:
+    """Places of an array, chosen by a pattern and arrays of ids. Abstract.
 
     `rule(array, **params)` is the view that the pattern takes where every id is 0.
     `chosen(**params)` gives the axes of the array that the ids choose from, one for each array of
-    ids, and the axis of the result at which the ids' own axes begin.
+    ids, and the axis of the selection at which the ids' own axes begin.
     """
 
     rule: Callable[..., np.ndarray]
@@ -120,9 +121,12 @@ class Gather:
         return self.rule(array, **params)
 
 
-@dataclass(frozen=True)
-class ScatterAdd:
-    """Values added up in rows chosen by an array of ids; params as those of `scatter`."""
+class Gather(Chosen):
+    """The result is what is chosen of the first argument."""
+
+
+class ScatterAdd(Chosen):
+    """The first argument is added up at what is chosen of the result, which begins as zeros."""
 
 
 @dataclass(frozen=True)

@@ -1,5 +1,6 @@
 """Ops that move elements and change none. All are linear, so the rule is the transpose."""
 
+import itertools
 import math
 from typing import Any
 
@@ -8,7 +9,7 @@ import numpy as np
 from chainrule.aval import Aval, aval_of, result_dtype
 from chainrule.errors import DtypeError, ShapeError
 from chainrule.ops.axes import one_axis, sizes
-from chainrule.ops.lowering import Move
+from chainrule.ops.lowering import Assemble, Move
 from chainrule.ops.promotion import concrete
 from chainrule.ops.table import defop, sample, shape_of
 
@@ -186,12 +187,20 @@ def _concatenate_transpose(g: Any, *arrays: Any, index: int, axis: int = 0) -> A
     return g[(slice(None),) * at + (window,)]
 
 
+def _concatenate_parts(out: np.ndarray, *shapes: tuple[int, ...], axis: int) -> list:
+    at = axis % out.ndim
+    stops = [*itertools.accumulate(shape[at] for shape in shapes)]
+    windows = (slice(stop - shape[at], stop) for stop, shape in zip(stops, shapes, strict=True))
+    return [(i, out[(slice(None),) * at + (window,)]) for i, window in enumerate(windows)]
+
+
 concatenate_op = defop(
     "concatenate",
     np=_concatenate,
     infer=_infer_concatenate,
     transpose=(_concatenate_transpose,),
     jointly_linear=True,
+    emit=Assemble(_concatenate_parts),
     latex=r"\operatorname{{concatenate}}_{{{axis}}}({all})",
     samples=(
         sample((2, 3), (4, 3)),
@@ -245,8 +254,18 @@ def _pad(x: Any, *, width: Any, value: float = 0.0) -> np.ndarray:
     pairs = _widths(width, x.ndim)
     shape = tuple(before + n + after for n, (before, after) in zip(x.shape, pairs, strict=True))
     out = np.full(shape, value, x.dtype)
-    out[tuple(slice(b, b + n) for n, (b, _) in zip(x.shape, pairs, strict=True))] = x
+    _inside(out, x.shape, width)[...] = x
     return out
+
+
+def _inside(out: np.ndarray, shape: tuple[int, ...], width: Any) -> np.ndarray:
+    """What is within the border."""
+    starts = [before for before, _ in _widths(width, len(shape))]
+    return out[(..., *(slice(b, b + n) for b, n in zip(starts, shape, strict=True)))]
+
+
+def _pad_parts(out: np.ndarray, shape: tuple[int, ...], width: Any, value: float) -> list:
+    return [(float(value), out), (0, _inside(out, shape, width))]
 
 
 def _infer_pad(x: Aval, *, width: Any, value: float = 0.0) -> Aval:
@@ -275,6 +294,7 @@ pad = defop(
     infer=_infer_pad,
     vjp=_pad_vjp,
     jvp=_pad_jvp,
+    emit=Assemble(_pad_parts),
     latex=r"\operatorname{{pad}}_{{{width}}}({0})",
     samples=(
         sample((2, 3), width=1),
