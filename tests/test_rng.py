@@ -177,5 +177,5 @@ def test_wrong_counts_numbers_and_dtypes_are_refused():
 
 
 def test_large_numbers_have_keys_of_their_own() -> None:
-    found = {tuple(rng.fold_in(rng.key(0), 2**64 - k)) for k in range(1, 20)}
+    found = {tuple(random.fold_in(random.key(0), 2**64 - k)) for k in range(1, 20)}
     assert len(found) == 19
