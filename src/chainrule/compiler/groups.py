@@ -6,6 +6,7 @@ A group is elementwise ops over one index space, perhaps around one thing that t
 - `rows`: the same with folds of each row, such as a softmax with its loss and slope
 - `product`: a matrix product, followed by elementwise ops on its result
 - `assemble`: an array written part by part
+- `draw`: random numbers of a key
 - `call`: an op that the interpreter runs
 """
 
@@ -14,9 +15,18 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-from chainrule.compiler.lowered import Places, computable, is_number, moves
+from chainrule.compiler.lowered import Places, blocks, computable, is_number, moves
 from chainrule.graph.node import Node
-from chainrule.ops.lowering import Assemble, Contract, Fold, Gather, ScatterAdd, View
+from chainrule.ops.lowering import (
+    Assemble,
+    Contract,
+    DeriveKey,
+    Draw,
+    Fold,
+    Gather,
+    ScatterAdd,
+    View,
+)
 
 FULL, ROW = "full", "row"
 
@@ -97,6 +107,8 @@ class Fusion:
             group.product = node
         elif isinstance(emit, Gather):
             self._new("map", squeezed(node.aval.shape), node)
+        elif isinstance(emit, (Draw, DeriveKey)):
+            self._new("draw", (blocks(node.aval),), node)
         elif isinstance(emit, (Assemble, ScatterAdd)):
             self._new("assemble", node.aval.shape, node)
         else:

@@ -14,6 +14,7 @@ from chainrule.compiler.code import I64, PTR, Code
 from chainrule.compiler.groups import Group
 from chainrule.compiler.lowered import Places
 from chainrule.compiler.product import Product
+from chainrule.compiler.random_bits import emit_draw
 from chainrule.compiler.target import Target
 from chainrule.graph.node import Node
 
@@ -66,6 +67,8 @@ def emit_kernel(
         _emit_product(code, product, kernel, task)
     elif kernel.group.kind == "assemble":
         emit_assembly(code, body)
+    elif kernel.group.kind == "draw":
+        emit_draw(code, body, *_bounds(code, kernel, task))
     else:
         start, length = _bounds(code, kernel, task)
         emit = loops.emit_rows if kernel.group.kind == "rows" else loops.emit_map

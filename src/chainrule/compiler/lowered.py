@@ -43,6 +43,10 @@ COPY = make_op(
 )
 
 
+WORDS = 4
+"""64-bit words that Philox makes at once."""
+
+
 class Ref(NamedTuple):
     """A value as a regular part of the buffer that belongs to a node."""
 
@@ -272,6 +276,20 @@ def _pieces(node: Node) -> list[Piece]:
         view = whole.apply(lambda out, number=number: np.squeeze(parts(out)[number][1]))
         found.append(Piece(source, part.shape, view))
     return found
+
+
+def per_block(aval: Aval) -> int:
+    """How many numbers a block of random words makes: eight of 32 bits, or four of 64."""
+    return 8 * WORDS // aval.dtype.itemsize
+
+
+def blocks(aval: Aval) -> int:
+    """How many blocks of random words an array takes.
+
+    >>> blocks(Aval((3, 3), np.dtype(np.float32)))
+    2
+    """
+    return math.ceil(aval.size / per_block(aval))
 
 
 def is_number(node: Node) -> bool:

@@ -20,6 +20,8 @@ from chainrule.ops.lowering import Fold, Gather, View
 
 _WORTH_ASKING = 4096
 """Bytes of a selection below which the processor does not wait long for it anyway."""
+_BLOCK = 40
+"""Cycles of a block of random words: twenty products of 64 bits, beside those of other blocks."""
 _LEAST = 8000.0
 """Cycles that a task is worth at least: handing it out costs some hundred."""
 _TASKS = 4
@@ -97,7 +99,7 @@ class Schedule:
     def _in_place(self, out: Node, place: Node) -> bool:
         """Whether a group may write over an input: it reads it only where it writes."""
         group = self.fusion.home.get(out)
-        if group is None or place.aval != out.aval or group.kind in ("call", "assemble"):
+        if group is None or place.aval != out.aval or group.kind in ("call", "assemble", "draw"):
             return False
         dims = group.dims if group.roles[out] == FULL else group.dims[:1]
         if group.kind == "rows" and group.roles[out] == FULL:
@@ -313,6 +315,8 @@ class Schedule:
                 cycles += node.args[0].aval.size / self.target.lanes(4)
         if group.kind == "product":
             cycles += product_tile(group, self.places, self.target).cycles * group.dims[0]
+        if group.kind == "draw":
+            cycles += _BLOCK * group.dims[0]
         return cycles
 
 

@@ -130,6 +130,16 @@ class ScatterAdd(Chosen):
 
 
 @dataclass(frozen=True)
+class Draw:
+    """Numbers spread evenly over [0, 1), from the stream of a key; see `chainrule.rng.uniform`."""
+
+
+@dataclass(frozen=True)
+class DeriveKey:
+    """The key that belongs to a number; see `chainrule.rng.fold_in`."""
+
+
+@dataclass(frozen=True)
 class Expand:
     """The op in terms of simpler ones: `rule(*args, **params)` calls ops."""
 

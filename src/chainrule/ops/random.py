@@ -8,6 +8,7 @@ from chainrule import rng
 from chainrule.aval import DEFAULT_FLOAT, Aval
 from chainrule.errors import DtypeError, OptionError, ShapeError
 from chainrule.ops.axes import sizes
+from chainrule.ops.lowering import DeriveKey, Draw
 from chainrule.ops.promotion import as_dtype
 from chainrule.ops.table import defop, sample
 
@@ -46,6 +47,7 @@ uniform = defop(
     "random_uniform",
     np=_draw(rng.uniform),
     infer=_infer_draw,
+    emit=Draw(),
     latex=r"U_{{{0}}}",
     samples=_SAMPLES,
     errors=_ERRORS,
@@ -95,6 +97,7 @@ fold_in = defop(
     "random_fold_in",
     np=rng.fold_in,
     infer=_infer_fold_in,
+    emit=DeriveKey(),
     latex=r"\operatorname{{fold}}({0}, {1})",
     samples=(sample(_KEY, 3),),
     errors=(
