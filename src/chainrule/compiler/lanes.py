@@ -8,7 +8,7 @@ import numpy as np
 from llvmlite import ir
 
 from chainrule.aval import Aval, aval_of, float_dtype, result_dtype
-from chainrule.compiler import vector_math
+from chainrule.compiler import angles, vector_math
 from chainrule.compiler.target import Target
 
 _TYPES = {
@@ -320,9 +320,9 @@ class Lanes:
     erf = _real(vector_math.erf)
     sqrt = _real(vector_math.sqrt)
     rsqrt = _real(vector_math.rsqrt)
-    sin = _real(vector_math.sin)
-    cos = _real(vector_math.cos)
-    tan = _real(vector_math.tan)
+    sin = _real(angles.sin)
+    cos = _real(angles.cos)
+    tan = _real(angles.tan)
     arcsin = _real(vector_math.arcsin)
     arccos = _real(vector_math.arccos)
     arctan = _real(vector_math.arctan)
