@@ -1,6 +1,5 @@
 """Asking for memory that the next step will read, a cache line at a time between other work."""
 
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -60,15 +59,3 @@ class Ahead:
         code = self.code
         address = code.ir.load(code.at(self.table, _ADDRESS, place), typ=I64)
         code.prefetch(code.ir.inttoptr(address, ir.PointerType()))
-
-
-def in_turn(code: Code, count: int, asked: int, step: Callable[[Any], None], ask: Any) -> None:
-    """step(0), ..., step(count - 1); ask(k) beside the first `asked` of them."""
-    few = min(asked, count)
-    if few:
-        with code.loop(0, few) as k:
-            step(k)
-            ask(k)
-    if few < count:
-        with code.loop(few, count) as k:
-            step(k)

@@ -1,6 +1,6 @@
 """Writing one function: loops, counters, loads and stores, whole vectors and masked ends."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -89,6 +89,33 @@ class Code:
         i.add_incoming(following, self.ir.block)
         self.ir.cbranch(self.ir.icmp_signed("<", following, stop), head, after)
         self.ir.position_at_end(after)
+
+    def carried(
+        self,
+        steps: range,
+        values: Sequence[ir.Value],
+        step: Callable[[ir.Value, Sequence[ir.Value]], Sequence[ir.Value]],
+    ) -> Sequence[ir.Value]:
+        """What the values have become after values = step(i, values) for each i."""
+        if not steps:
+            return values
+        before = self.ir.block
+        head = self.ir.append_basic_block("loop")
+        after = self.ir.append_basic_block("after")
+        self.ir.branch(head)
+        self.ir.position_at_end(head)
+        i = self.ir.phi(I64)
+        i.add_incoming(I64(steps.start), before)
+        held = [self.ir.phi(value.type) for value in values]
+        made = step(i, held)
+        following = self.ir.add(i, I64(steps.step), flags=("nsw",))
+        i.add_incoming(following, self.ir.block)
+        for phi, first, value in zip(held, values, made, strict=True):
+            phi.add_incoming(first, before)
+            phi.add_incoming(value, self.ir.block)
+        self.ir.cbranch(self.ir.icmp_signed("<", following, I64(steps.stop)), head, after)
+        self.ir.position_at_end(after)
+        return made
 
     def index(self, value: Any) -> ir.Value:
         return I64(value) if isinstance(value, int) else value

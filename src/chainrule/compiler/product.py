@@ -6,10 +6,10 @@ from typing import Any
 import numpy as np
 from llvmlite import ir
 
-from chainrule.compiler.ahead import Ahead, in_turn
+from chainrule.compiler.ahead import Ahead
 from chainrule.compiler.body import SCALAR, Body
 from chainrule.compiler.code import I64, Code, Part
-from chainrule.compiler.lanes import Value
+from chainrule.compiler.lanes import Lanes, Value
 from chainrule.compiler.tiles import product_lanes, product_tile, strip_columns
 from chainrule.graph.node import Node
 from chainrule.ops.lowering import View
@@ -140,32 +140,31 @@ class Product:
     ) -> None:
         code, lanes = self.code, self.code.lanes(self.lanes)
         parts = _parts(width, self.lanes)
-        zero = lanes.constant(0, self.dtype)
-        totals = [[code.variable(zero.ir.type) for _ in parts] for _ in range(height)]
-        for row in totals:
-            for total in row:
-                code.ir.store(zero.ir, total)
+        zero = lanes.constant(0, self.dtype).ir
+        x_base = self.body.addresses(self.x_root)
 
-        def step(k: Any) -> None:
-            ys = [
-                self._y_vector(b, k, n, p * self.lanes, part)
-                for p, part in enumerate(parts)
-            ]
-            first = self.x_at(b, m, k)
-            for i, row in enumerate(totals):
+        def step(k: Any, totals: Sequence) -> list:
+            ys = [self._y_vector(b, k, n, p * self.lanes, part) for p, part in enumerate(parts)]
+            first, before, made = self.x_at(b, m, k), iter(totals), []
+            for i in range(height):
                 place = code.plus(first, i * self.x.strides[1])
-                x = code.load(self.body.addresses(self.x_root), self.dtype, place, 0, SCALAR)
-                spreaded = lanes.splat(x)
-                for y, total in zip(ys, row, strict=True):
-                    before = Value(self.dtype, code.ir.load(total, typ=zero.ir.type))
-                    code.ir.store(lanes.add(lanes.multiply(spreaded, y), before).ir, total)
+                x = lanes.splat(code.load(x_base, self.dtype, place, 0, SCALAR))
+                made += [self._add(lanes, x, y, next(before)) for y in ys]
+            return made
 
-        in_turn(code, self.k, asked[0], step, asked[1])
-        values = [
-            [Value(self.dtype, code.ir.load(total, typ=zero.ir.type)) for total in row]
-            for row in totals
-        ]
+        def asking(k: Any, totals: Sequence) -> list:
+            asked[1](k)
+            return step(k, totals)
+
+        few = min(asked[0], self.k)
+        totals = code.carried(range(few), [zero] * (height * len(parts)), asking)
+        totals = code.carried(range(few, self.k), totals, step)
+        rows = range(0, len(totals), len(parts))
+        values = [[Value(self.dtype, t) for t in totals[i : i + len(parts)]] for i in rows]
         self._finish(b, m, n, width, values, parts)
+
+    def _add(self, lanes: Lanes, x: Value, y: Value, total: ir.Value) -> ir.Value:
+        return lanes.add(lanes.multiply(x, y), Value(self.dtype, total)).ir
 
     def _finish(
         self, b: Any, m: Any, n: Any, width: int, values: list[list[Value]], parts: list[Part]
@@ -241,36 +240,31 @@ class Product:
         self, b: Any, m: Any, height: int, n: Any, width: int, held: ir.Value, pitch: int, j: Any
     ) -> None:
         code, lanes = self.code, self.code.lanes(self.lanes)
-        zero = lanes.constant(0, self.dtype)
-        totals = [[code.variable(zero.ir.type) for _ in range(width)] for _ in range(height)]
-        for row in totals:
-            for total in row:
-                code.ir.store(zero.ir, total)
+        zero = lanes.constant(0, self.dtype).ir
+        x_base, y_base = self.body.addresses(self.x_root), self.body.addresses(self.y_root)
 
-        def step(k: Any, part: Part) -> None:
+        def step(k: Any, totals: Sequence, part: Part) -> list:
             x_first, y_first = self.x_at(b, m, k), self.y_at(b, k, n)
-            x_base, y_base = self.body.addresses(self.x_root), self.body.addresses(self.y_root)
             xs = [
                 code.load(x_base, self.dtype, code.plus(x_first, i * self.x.strides[1]), 1, part)
                 for i in range(height)
             ]
+            made = []
             for c in range(width):
-                y = code.load(
-                    y_base, self.dtype, code.plus(y_first, c * self.y.strides[2]), 1, part
-                )
-                for i in range(height):
-                    total = totals[i][c]
-                    before = Value(self.dtype, code.ir.load(total, typ=zero.ir.type))
-                    code.ir.store(lanes.add(lanes.multiply(xs[i], y), before).ir, total)
+                place = code.plus(y_first, c * self.y.strides[2])
+                y = code.load(y_base, self.dtype, place, 1, part)
+                before = totals[c * height : (c + 1) * height]
+                made += [self._add(lanes, x, y, t) for x, t in zip(xs, before, strict=True)]
+            return made
 
-        whole = self.k - self.k % self.lanes
-        if whole:
-            with code.loop(0, whole, self.lanes) as k:
-                step(k, Part(self.lanes, self.lanes))
+        whole, part = self.k - self.k % self.lanes, Part(self.lanes, self.lanes)
+        totals = code.carried(
+            range(0, whole, self.lanes), [zero] * (height * width), lambda k, t: step(k, t, part)
+        )
         if self.k % self.lanes:
-            step(whole, Part(self.lanes, self.k % self.lanes))
-        for i, row in enumerate(totals):
-            sums = [code.ir.load(total, typ=zero.ir.type) for total in row]
+            totals = step(whole, totals, Part(self.lanes, self.k % self.lanes))
+        for i in range(height):
+            sums = list(totals[i::height])
             packed = Value(self.dtype, add_up(code, self.dtype, sums, self.lanes))
             slots = packed.ir.type.count if isinstance(packed.ir.type, ir.VectorType) else 1
             part = Part(slots, min(width, slots))
