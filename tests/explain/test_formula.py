@@ -1,4 +1,3 @@
-# ruff: noqa: RUF001 - the signs of mathematics
 """Formulas: one tree, three writings."""
 
 import re

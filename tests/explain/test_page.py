@@ -1,4 +1,3 @@
-# ruff: noqa: RUF001 - the signs of mathematics
 """The page in a real browser: folds, pointing, keys, languages. Skipped where none is installed."""
 
 import shutil

@@ -1,4 +1,3 @@
-# ruff: noqa: RUF001 - the signs of mathematics
 """Reports of many nets: every number is checked, and every form says all of it."""
 
 import json

@@ -1,4 +1,3 @@
-# ruff: noqa: RUF001 - the signs of mathematics
 """From a traced step to the content of a report: the walk over the graph's nodes, in order."""
 
 import dataclasses

@@ -1,4 +1,3 @@
-# ruff: noqa: RUF001 - the signs of mathematics
 r"""The trees of formulas, and how they are read from the LaTeX that op records carry.
 
 The dialect is small: what the templates of `ops/` use, and numbers such as 1.5e-08.

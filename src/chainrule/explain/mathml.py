@@ -1,4 +1,3 @@
-# ruff: noqa: RUF001 - the signs of mathematics
 """Formulas as MathML, which browsers set by themselves and screen readers speak."""
 
 import html

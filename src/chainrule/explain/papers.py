@@ -1,4 +1,3 @@
-# ruff: noqa: RUF001 - the signs of mathematics
 r"""A report as a LaTeX document that compiles with pdfLaTeX, XeLaTeX and LuaLaTeX."""
 
 import textwrap

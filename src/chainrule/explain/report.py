@@ -1,4 +1,3 @@
-# ruff: noqa: RUF002 - the signs of mathematics
 """What a report is made of: sections of statements, each with its numbers and its checks."""
 
 from collections.abc import Iterator, Mapping

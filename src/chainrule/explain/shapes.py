@@ -1,4 +1,3 @@
-# ruff: noqa: RUF001, RUF002 - the signs of mathematics
 """The shape line of a statement: its formula with shapes in the places of the values."""
 
 import numpy as np

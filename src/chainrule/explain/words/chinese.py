@@ -1,4 +1,3 @@
-# ruff: noqa: RUF001 - the signs of Chinese text
 """The words in Chinese."""
 
 from collections.abc import Mapping

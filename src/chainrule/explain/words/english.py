@@ -1,4 +1,3 @@
-# ruff: noqa: RUF001 - a key holds the sign of a symbol
 """The words in English."""
 
 from collections.abc import Mapping
