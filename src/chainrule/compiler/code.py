@@ -141,7 +141,8 @@ class Code:
         """The address of an element."""
         if isinstance(index, int) and index == 0:
             return base
-        return self.ir.gep(base, [self.index(index)], inbounds=True, source_etype=memory_type(dtype))
+        kind = memory_type(dtype)
+        return self.ir.gep(base, [self.index(index)], inbounds=True, source_etype=kind)
 
     def mask(self, part: Part) -> ir.Constant:
         bits = [I1(lane < part.count) for lane in range(part.width)]
@@ -217,7 +218,9 @@ class Code:
                 one = self.ir.extract_element(stored, I32(lane))
                 self.ir.store(one, self.ir.gep(place, [I64(lane)], source_etype=one.type))
 
-    def store_apart(self, value: Value, base: ir.Value, index: Any, stride: int, part: Part) -> None:
+    def store_apart(
+        self, value: Value, base: ir.Value, index: Any, stride: int, part: Part
+    ) -> None:
         """Put elements `stride` apart."""
         if stride == 1 or part.width == 1:
             self.store(value, base, index, part)

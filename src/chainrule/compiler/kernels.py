@@ -21,11 +21,11 @@ from chainrule.graph.node import Node
 
 @dataclass(eq=False)
 class Kernel:
-    """The code of a group. Task number t computes `grain` elements of axis `axis` from t * grain on.
+    """The code of a group; task t computes `grain` elements of axis `axis` from t * grain on.
 
     The division depends on shapes alone, never on the number of threads. `ahead` are selections of
     rows that the next step begins with: their memory is asked for in the course of this one.
-    `prologue` makes the rows of a product's first argument, band by band, just before they are used.
+    `prologue` makes the rows of a product's first argument, band by band, just before their use.
     """
 
     name: str

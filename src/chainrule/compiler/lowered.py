@@ -97,7 +97,7 @@ def _in_one_form(node: Node, op: Op, args: tuple[Node, ...]) -> Node:
 
 
 def _fold(node: Node, op: Op, x: Node) -> Node:
-    """A fold of the middle one of three axes; the axes are brought together where they are apart."""
+    """A fold of the middle one of three axes; axes that are apart are brought together."""
     shape = x.aval.shape
     if len(shape) == 3 and node.params["axis"] == 1 and not node.params["keepdims"]:
         return node.with_args((x,))
@@ -198,9 +198,8 @@ class Places:
         seen = view.apply(lambda array: node.op.emit.view(array, node.params))
         if seen is None:
             root = self._copy(node.args[0])
-            seen = View.whole(root.aval.shape).apply(
-                lambda array: node.op.emit.view(array, node.params)
-            )
+            whole = View.whole(root.aval.shape)
+            seen = whole.of(lambda array: node.op.emit.view(array, node.params))
         return Ref(root, seen)
 
     def _copy(self, node: Node) -> Node:
@@ -252,8 +251,8 @@ class Places:
             return np.broadcast_to(array, shape).reshape(dims)
 
         return Selection(
-            source.apply(spread),
-            tuple(self.refs[arg].view.apply(along) for arg in ids),
+            source.of(spread),
+            tuple(self.refs[arg].view.of(along) for arg in ids),
             tuple(source.strides[axis] for axis in axes),
             tuple(whole[axis] for axis in axes),
         )
@@ -273,7 +272,7 @@ def _pieces(node: Node) -> list[Piece]:
     whole = View.whole(node.aval.shape)
     found = []
     for number, (source, part) in enumerate(parts(np.broadcast_to(False, node.aval.shape))):
-        view = whole.apply(lambda out, number=number: np.squeeze(parts(out)[number][1]))
+        view = whole.of(lambda out, number=number: np.squeeze(parts(out)[number][1]))
         found.append(Piece(source, part.shape, view))
     return found
 

@@ -226,7 +226,8 @@ class Product:
                     self.before_band(m, height)
 
                 def tile(j: Any, across: int) -> None:
-                    self._dot_tile(b, m, height, code.plus(n, j), across, held, width, j)
+                    sums = self._dot_tile((b, m, code.plus(n, j)), height, across)
+                    self._keep_sums(sums, (b, m, code.plus(n, j)), across, (held, width, j))
 
                 spread(code, width, self.tile.columns, tile)
                 if not self.plain:
@@ -236,9 +237,9 @@ class Product:
 
         spread(code, columns, wide, strip)
 
-    def _dot_tile(
-        self, b: Any, m: Any, height: int, n: Any, width: int, held: ir.Value, pitch: int, j: Any
-    ) -> None:
+    def _dot_tile(self, at: tuple, height: int, width: int) -> list[Value]:
+        """The results of a tile that begins there: a short vector for each of its rows."""
+        (b, m, n) = at
         code, lanes = self.code, self.code.lanes(self.lanes)
         zero = lanes.constant(0, self.dtype).ir
         x_base, y_base = self.body.addresses(self.x_root), self.body.addresses(self.y_root)
@@ -263,17 +264,21 @@ class Product:
         )
         if self.k % self.lanes:
             totals = step(whole, totals, Part(self.lanes, self.k % self.lanes))
-        for i in range(height):
-            sums = list(totals[i::height])
-            packed = Value(self.dtype, add_up(code, self.dtype, sums, self.lanes))
-            slots = packed.ir.type.count if isinstance(packed.ir.type, ir.VectorType) else 1
+        rows = [list(totals[i::height]) for i in range(height)]
+        return [Value(self.dtype, add_up(code, self.dtype, row, self.lanes)) for row in rows]
+
+    def _keep_sums(self, rows: list[Value], at: tuple, width: int, scratch: tuple) -> None:
+        """Store the rows of a tile, or leave them to what is computed on them."""
+        code, (b, m, n), (held, pitch, j) = self.code, at, scratch
+        whole = View.whole(self.body.group.dims)
+        for i, row in enumerate(rows):
+            slots = row.ir.type.count if isinstance(row.ir.type, ir.VectorType) else 1
             part = Part(slots, min(width, slots))
             if self.plain:
-                at = (b, code.plus(m, i), n)
-                place = self.body.place(View.whole(self.body.group.dims), at)
-                code.store(packed, self.body.addresses(self.node), place, part)
+                place = self.body.place(whole, (b, code.plus(m, i), n))
+                code.store(row, self.body.addresses(self.node), place, part)
             else:
-                code.store(packed, held, code.plus(i * pitch, j), part)
+                code.store(row, held, code.plus(i * pitch, j), part)
 
 
 def _parts(width: int, lanes: int) -> list[Part]:

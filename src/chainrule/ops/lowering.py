@@ -45,6 +45,17 @@ class View(NamedTuple):
         strides = _plain(made.shape, made.strides)
         return View(made.shape, strides, self.offset + start if made.size else self.offset)
 
+    def of(self, function: Callable[[np.ndarray], np.ndarray]) -> "View":
+        """As `apply`, of a function that never needs a copy of such an array.
+
+        Raises:
+            ValueError: it does.
+        """
+        seen = self.apply(function)
+        if seen is None:
+            raise ValueError(f"this is no view of {self}")
+        return seen
+
 
 def _plain(shape: Sequence[int], strides: Sequence[int]) -> tuple[int, ...]:
     """Strides with 0 for an axis of one element, where they say nothing."""

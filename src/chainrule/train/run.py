@@ -14,10 +14,11 @@ from chainrule.data import Dataset
 from chainrule.errors import RunError
 from chainrule.optim import Optimizer
 from chainrule.optim.schedules import Plateau, Schedule, Waiting
-from chainrule.train import folder as files
 from chainrule.train import compiling, inference
+from chainrule.train import folder as files
 from chainrule.train.averaged import averaged_model
 from chainrule.train.callbacks import Callback, column
+from chainrule.train.forward import CompiledOutputs, wanted
 from chainrule.train.info import DataInfo
 from chainrule.train.loop import NO_TOTALS, train
 from chainrule.train.metrics import Evaluation
@@ -74,6 +75,7 @@ class Run:
         self.interrupted = False
         self.saved_at: tuple[int, int] | None = None
         self.unsaved: RunError | None = None
+        self._outputs: CompiledOutputs | None = None
         self.stepper = TrainingStep(
             model.initialize(settings.seed), self.loss, optimizer, settings
         )
@@ -143,7 +145,15 @@ class Run:
         Raises:
             ShapeError: samples of another shape than those trained on.
         """
-        return inference.outputs(self.model, self.info, x, self.averages)
+        return inference.outputs(self, x)
+
+    def compiled_outputs(self, samples: int) -> CompiledOutputs | None:
+        """The model's outputs as machine code, where the settings want it for so many samples."""
+        if not wanted(self, samples):
+            return None
+        if self._outputs is None:
+            self._outputs = CompiledOutputs(self)
+        return self._outputs
 
     def read_picture(self, path: str | Path) -> np.ndarray:
         """Bring a picture file to the form of the training data: one sample, for `predict`.
@@ -179,8 +189,7 @@ class Run:
             DataError: other classes or another transform than in training, or nothing in it.
             ShapeError: samples of another shape.
         """
-        prepared = inference.prepared(data, self.info)
-        return inference.evaluate(self.model, self.loss, self.info, prepared, self.averages)
+        return inference.evaluate(self, inference.prepared(data, self.info))
 
     def cost(self, data: Any) -> float:
         """The mean loss over a whole set, in evaluation mode; for `data` see `evaluate`."""
