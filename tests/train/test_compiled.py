@@ -253,6 +253,10 @@ def halve(model: Any) -> None:
         parameter.data *= 0.5
 
 
+def turn(model: Any) -> None:
+    model[0].weight.data = model[0].weight.numpy()[::-1].copy()
+
+
 def freeze_statistics(model: Any) -> None:
     model[1].training = False
 
@@ -261,14 +265,21 @@ def drop_more(model: Any) -> None:
     model[1].p = 0.8
 
 
+def half_frozen() -> nn.Module:
+    model: Any = net()().initialize(4)
+    model[0].weight.requires_grad = False
+    return model
+
+
 CHANGES = {
+    "frozen weights": (half_frozen, turn),
     "weights in place": (net(), halve),
     "dropout": (net(LAYERS["dropout"]), drop_more),
     "mode": (net(lambda: nn.BatchNorm(8, dtype=np.float64)), freeze_statistics),
 }
 
 
-@pytest.mark.parametrize("name", several(CHANGES, "weights in place", "dropout"))
+@pytest.mark.parametrize("name", several(CHANGES, "weights in place", "frozen weights", "dropout"))
 def test_what_a_callback_does_to_the_model_counts(name: str, pair) -> None:
     make, change = CHANGES[name]
     options = TOY | {"optimizer": optim.SGD(lr=0.1), "callbacks": [Change(change)]}

@@ -71,7 +71,8 @@ class CompiledSteps:
         given = leaves.flat()
         rows = Aval((self.batch,), np.dtype(np.int64))
         step = step_function(self.run, data.transform, bool(self.run.info.classes))
-        args = (leaves, (data.x, data.y), self.stepper.key, rows, _COUNT, _RATE)
+        still = frozen(self.run.model)
+        args = (leaves, (data.x, data.y), self.stepper.key, rows, _COUNT, _RATE, still)
         graph, self.captured = trace_closed(step, args, lift=True)
         self.fixed = fixed(self.run.model)
         self.count = count = len(given)
@@ -126,6 +127,7 @@ class CompiledSteps:
             np.concatenate([rows, rows[: self.batch]]),  # the last step looks ahead, too
             np.arange(first, first + steps),
             np.array(rates, np.float64),
+            *map(np.ascontiguousarray, frozen(self.run.model).values()),
             *(np.ascontiguousarray(box.data) for box in self.captured),
         ]
         for number, memory in enumerate(held, self.count + 3):
@@ -183,19 +185,27 @@ def fixed(model: Module) -> list[tuple]:
     ]
 
 
+def frozen(model: Module) -> dict[str, np.ndarray]:
+    """The parameters that are not trained, by path."""
+    named = model.named_parameters()
+    return {path: leaf.data for path, leaf in named if not leaf.requires_grad}
+
+
 def step_function(run: "Run", transform: Affine, classifies: bool) -> Callable:
     """One training step as a function of all that it reads; made of the run's own parts."""
     stepper, model, loss_of = run.stepper, run.model, run.loss
     paths = [path for group in stepper.groups for path in group.paths]
 
-    def step(leaves: _Leaves, data: tuple, key: Any, rows: Any, count: Any, rate: Any) -> tuple:
+    def step(
+        leaves: _Leaves, data: tuple, key: Any, rows: Any, count: Any, rate: Any, still: dict
+    ) -> tuple:
         x, y = data
         weights, states, buffers = leaves
         inputs, targets = transformed(transform, x[rows]), y[rows]
         own_key = random.fold_in(random.fold_in(key, count), 0) if stepper.random else key
 
         def cost(weights: list) -> tuple:
-            leaves = dict(zip(paths, weights, strict=True))
+            leaves = still | dict(zip(paths, weights, strict=True))
             leaves |= dict(zip(stepper.buffers.paths, buffers, strict=True))
             with swapped(model, leaves) as held:
                 with keyed(model, own_key):

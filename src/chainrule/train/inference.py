@@ -1,9 +1,9 @@
 """Using a model on data without recording anything: outputs, predictions, evaluation."""
 
 import contextlib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from types import MappingProxyType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -11,8 +11,12 @@ from chainrule import nn
 from chainrule.data import Affine, Dataset, as_dataset
 from chainrule.errors import DataError, DtypeError, OptionError
 from chainrule.tensor import Tensor
+from chainrule.train.forward import settled
 from chainrule.train.info import DataInfo
 from chainrule.train.metrics import Evaluation, confusion_matrix
+
+if TYPE_CHECKING:
+    from chainrule.train.run import Run
 
 _BATCH = 1000
 NONE: Mapping[str, np.ndarray] = MappingProxyType({})
@@ -22,18 +26,13 @@ NONE: Mapping[str, np.ndarray] = MappingProxyType({})
 @contextlib.contextmanager
 def evaluating(model: nn.Module, weights: Mapping[str, np.ndarray] = NONE) -> Iterator[None]:
     """The model in eval mode, recording nothing, with `weights` in the place of its own."""
-    modes = [(module, module.training) for _, module in model.named_modules()]
-    model.eval()
-    try:
+    with settled(model):
         leaves = [*model.named_parameters(), *model.named_buffers()]
         # Tensors and not arrays, so that a model's own code finds the methods that it uses.
         constants = {path: leaf.detach() for path, leaf in leaves}
         constants |= {path: Tensor(array) for path, array in weights.items()}
         with nn.swapped(model, constants), np.errstate(all="ignore"):
             yield
-    finally:
-        for module, training in modes:
-            module.training = training
 
 
 def prepared(data: Any, info: DataInfo) -> Dataset:
@@ -79,11 +78,11 @@ def _slices(count: int) -> list[slice]:
     return [slice(i, min(i + _BATCH, count)) for i in range(0, count, _BATCH)]
 
 
-def _inputs(x: Any, info: DataInfo) -> Iterator[np.ndarray]:
-    """Inputs as the model takes them, a thousand at a time."""
+def _inputs(x: Any, info: DataInfo) -> tuple[np.ndarray, Affine]:
+    """Samples as they are kept, and how they become what the model takes."""
     if isinstance(x, Dataset):
         data = prepared(x, info)
-        return (data.transform(data.x[rows]) for rows in _slices(len(data)))
+        return data.x, data.transform
     array = np.asarray(x)
     if array.dtype.kind not in "biuf":
         raise DtypeError(f"predict: got dtype {array.dtype}; expected numbers.")
@@ -92,16 +91,25 @@ def _inputs(x: Any, info: DataInfo) -> Iterator[np.ndarray]:
     info.check_shape(array.shape[1:])
     if len(array) == 0:
         raise DataError("predict: got no samples; give at least one.")
-    transform = _transform_for(array.dtype, info)
-    return (transform(array[rows]) for rows in _slices(len(array)))
+    return array, _transform_for(array.dtype, info)
 
 
-def outputs(
-    model: nn.Module, info: DataInfo, x: Any, weights: Mapping[str, np.ndarray] = NONE
-) -> np.ndarray:
+def outputs(run: "Run", x: Any) -> np.ndarray:
     """The model's raw outputs (logits for a classifier)."""
-    with evaluating(model, weights):
-        return np.concatenate([np.asarray(model(part)) for part in _inputs(x, info)])
+    samples, transform = _inputs(x, run.info)
+    return np.concatenate([part for _, part in _forward(run, samples, transform)])
+
+
+def _forward(run: "Run", x: np.ndarray, transform: Affine) -> Iterator[tuple[slice, np.ndarray]]:
+    """The outputs for a thousand samples at a time, by machine code where the run has it."""
+    weights = run.averages
+    compiled = run.compiled_outputs(len(x))
+    for rows in _slices(len(x)):
+        part = None if compiled is None else compiled(x[rows], transform, weights)
+        if part is None:
+            with evaluating(run.model, weights):
+                part = np.asarray(run.model(transform(x[rows])))
+        yield rows, part[: rows.stop - rows.start]
 
 
 def decide(logits: np.ndarray) -> np.ndarray:
@@ -116,25 +124,18 @@ def true_ids(y: np.ndarray) -> np.ndarray:
     return y if y.ndim == 1 else y.argmax(axis=-1)
 
 
-def evaluate(
-    model: nn.Module,
-    loss: Callable,
-    info: DataInfo,
-    data: Dataset,
-    weights: Mapping[str, np.ndarray] = NONE,
-) -> Evaluation:
+def evaluate(run: "Run", data: Dataset) -> Evaluation:
     """Loss, accuracy, rates by class and confusion matrix on prepared data."""
-    total, predicted = 0.0, []
-    with evaluating(model, weights):
-        for rows in _slices(len(data)):
-            logits = model(data.transform(data.x[rows]))
-            total += float(loss(logits, data.y[rows])) * len(logits)
-            if info.classes:
-                predicted.append(decide(np.asarray(logits)))
+    total, predicted, classes = 0.0, [], run.info.classes
+    with np.errstate(all="ignore"):
+        for rows, logits in _forward(run, data.x, data.transform):
+            total += float(run.loss(Tensor(logits), data.y[rows])) * len(logits)
+            if classes:
+                predicted.append(decide(logits))
     confusion = None
-    if info.classes:
-        confusion = confusion_matrix(true_ids(data.y), np.concatenate(predicted), len(info.classes))
-    return Evaluation(total / len(data), len(data), info.classes, confusion)
+    if classes:
+        confusion = confusion_matrix(true_ids(data.y), np.concatenate(predicted), len(classes))
+    return Evaluation(total / len(data), len(data), classes, confusion)
 
 
 def classifier_only(info: DataInfo) -> None:

@@ -76,9 +76,7 @@ class Run:
         self.saved_at: tuple[int, int] | None = None
         self.unsaved: RunError | None = None
         self._outputs: CompiledOutputs | None = None
-        self.stepper = TrainingStep(
-            model.initialize(settings.seed), self.loss, optimizer, settings
-        )
+        self.stepper = TrainingStep(model.initialize(settings.seed), self.loss, optimizer, settings)
 
     @property
     def position(self) -> tuple[int, int]:
