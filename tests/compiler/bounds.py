@@ -56,7 +56,7 @@ def run_with_bounds(graph: Graph, values: list) -> tuple[list, list[np.ndarray]]
     return [value for value, _ in results], [bound for _, bound in results]
 
 
-def _step(op: Op, params: dict, pairs: list) -> tuple[Any, Any]:
+def _step(op: Op, params: Any, pairs: list) -> tuple[Any, Any]:
     if op is PROJECT:
         bundle, bounds = pairs[0]
         return bundle[params["index"]], bounds[params["index"]]
@@ -65,7 +65,7 @@ def _step(op: Op, params: dict, pairs: list) -> tuple[Any, Any]:
     return out, _bound(op, params, out, args, errors)
 
 
-def _bound(op: Op, params: dict, out: Any, args: list, errors: list) -> Any:
+def _bound(op: Op, params: Any, out: Any, args: list, errors: list) -> Any:
     if not np.size(out):
         return np.zeros(np.shape(out))
     wide = [np.asarray(arg, np.float64) for arg in args]
@@ -97,7 +97,7 @@ def _tiny(out: Any, exact: bool = True) -> float:
     return 4 * float(info.smallest_subnormal) if exact else float(info.smallest_normal)
 
 
-def _elementwise(op: Op, params: dict, out: Any, args: list, errors: list) -> Any:
+def _elementwise(op: Op, params: Any, out: Any, args: list, errors: list) -> Any:
     size, exact = np.abs(np.asarray(out, np.float64)), op.name in ROUNDED_ONCE
     own = unit(out) * (1.0 if exact else OTHERS) * size + _tiny(out, exact)
     own = np.where(np.isfinite(size), own, 0.0)
@@ -124,7 +124,7 @@ def _elementwise(op: Op, params: dict, out: Any, args: list, errors: list) -> An
     return bound
 
 
-def _linear(op: Op, params: dict, out: Any, args: list, errors: list) -> Any:
+def _linear(op: Op, params: Any, out: Any, args: list, errors: list) -> Any:
     """Of what adds up or moves elements, with factors of 1: the same done to the bounds."""
 
     def apply(values: list) -> np.ndarray:
@@ -141,7 +141,7 @@ def _linear(op: Op, params: dict, out: Any, args: list, errors: list) -> Any:
     return apply(errors) + own + _tiny(out) + (np.inf if wrong else 0.0)
 
 
-def _products(op: Op, params: dict, out: Any, args: list, errors: list) -> Any:
+def _products(op: Op, params: Any, out: Any, args: list, errors: list) -> Any:
     sizes = [np.abs(x) for x in args]
     worst = op(*[x + e for x, e in zip(sizes, errors, strict=True)], **params)
     terms = max(np.size(x) for x in args) if op.name == "einsum" else args[0].shape[-1] + 1
@@ -150,7 +150,7 @@ def _products(op: Op, params: dict, out: Any, args: list, errors: list) -> Any:
     return np.maximum(worst - whole, 0) + (share / (1 - share) + 1e-15) * worst + _tiny(out)
 
 
-def _folds(op: Op, params: dict, out: Any, args: list, errors: list) -> Any:
+def _folds(op: Op, params: Any, out: Any, args: list, errors: list) -> Any:
     (x,), (error,) = args, errors
     options = {name: params[name] for name in ("axis", "keepdims") if name in params}
     largest = np.max(error, initial=0.0, **options)
@@ -163,7 +163,7 @@ def _folds(op: Op, params: dict, out: Any, args: list, errors: list) -> Any:
     return np.abs(np.asarray(out, np.float64)) * (relative + terms * unit(out)) + _tiny(out)
 
 
-def _chosen(op: Op, params: dict, out: Any, args: list, errors: list) -> Any:
+def _chosen(op: Op, params: Any, out: Any, args: list, errors: list) -> Any:
     """Of what is right or wrong as a whole, such as the order of elements."""
     return np.inf if any(np.any(error) for error in errors) else OTHERS * unit(out) * np.abs(out)
 

@@ -39,7 +39,7 @@ def test_a_step_of_w2_is_two_phases():
     assert len(program.schedule.donated) == 4
 
 
-@pytest.mark.parametrize("make", [w1, w2])
+@pytest.mark.parametrize("make", [w1, pytest.param(w2, marks=pytest.mark.slow)])
 def test_many_steps_in_place_are_those_of_the_interpreter(make):
     step = make()
     program, leaves = step.program(), step.leaves
@@ -125,9 +125,9 @@ def test_groups_run_in_the_order_of_what_they_need():
     for phase in program.schedule.phases:
         groups = [kernel.group for chain in phase.chains for kernel in chain.kernels]
         for group in (*groups, *phase.calls):
-            assert all(
-                root in done or root.is_constant for root in program.fusion.needs(group)
-            ), f"{group.kind} reads what is not there yet"
+            assert all(root in done or root.is_constant for root in program.fusion.needs(group)), (
+                f"{group.kind} reads what is not there yet"
+            )
             done.update(group.stored)
     np.testing.assert_allclose(compiled(orders)(*args), orders(*args), rtol=1e-10)
 

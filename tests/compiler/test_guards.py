@@ -21,7 +21,7 @@ def run(where: str) -> subprocess.CompletedProcess:
     )
 
 
-@pytest.mark.parametrize("where", ["behind", "before"])
+@pytest.mark.parametrize("where", ["behind", pytest.param("before", marks=pytest.mark.slow)])
 def test_nothing_outside_is_touched(where):
     done = run(where)
     last = (done.stdout.splitlines() or [""])[-1]

@@ -36,14 +36,16 @@ def overlaps(program: Program) -> list[tuple]:
     return found
 
 
-@pytest.mark.parametrize("name", STEPS)
+@pytest.mark.parametrize(
+    "name", ["W1", *(pytest.param(name, marks=pytest.mark.slow) for name in ("W2", "deep"))]
+)
 def test_a_step_takes_little_more_than_is_alive_at_once(name):
     program = STEPS[name]().program()
     assert program.plan.size <= SLACK * program.plan.least
     assert not overlaps(program)
 
 
-@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("seed", [3, *(pytest.param(n, marks=pytest.mark.slow) for n in (1, 2))])
 def test_so_does_a_random_program(seed):
     function, arrays = random_program(seed, 33)
     program = compiled(cr.value_and_grad(function)).program(*arrays)

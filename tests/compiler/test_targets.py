@@ -56,10 +56,13 @@ def test_every_processor_is_known_here():
     assert set(names()) == set(NEEDED) == set(REGISTER)
 
 
-HERE = pytest.mark.parametrize("name", [name for name in names() if runs_here(name)])
+RUNNABLE = [name for name in names() if runs_here(name)]
+HERE = pytest.mark.parametrize("name", RUNNABLE)
 
 
-@HERE
+@pytest.mark.parametrize(
+    "name", [*RUNNABLE[:1], *(pytest.param(name, marks=pytest.mark.slow) for name in RUNNABLE[1:])]
+)
 def test_products(name):
     random = np.random.default_rng(2)
     judge_all(products([ALL[i] for i in random.integers(len(ALL), size=4)], 4), target=named(name))

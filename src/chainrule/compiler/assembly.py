@@ -15,7 +15,7 @@ Visit = Callable[[tuple, Part], None]
 
 
 def emit_assembly(code: Code, body: Body) -> None:
-    """Write the one member of a group; all of it in one task, for later parts may lie over others."""
+    """Write the one member of a group, all in one task: later parts may lie over earlier ones."""
     node = body.group.first
     if isinstance(node.op.emit, ScatterAdd):
         _emit_scatter(code, body, node)
@@ -58,7 +58,8 @@ def _emit_scatter(code: Code, body: Body, node: Node) -> None:
     _each(code, (node.aval.size,), body.widest(), clear)
     values = node.args[0]
     root, dims = body.places.refs[values].root, squeezed(values.aval.shape)
-    view, chosen = body.places.on(values, values.aval.shape, dims), body.places.selection(node, dims)
+    view = body.places.on(values, values.aval.shape, dims)
+    chosen = body.places.selection(node, dims)
     stride = chosen.view.strides[-1] if dims else 0
     # Places that ids choose one by one may be the same ones.
     one_by_one = any(ids.strides[-1:] not in ((), (0,)) for ids in chosen.ids)

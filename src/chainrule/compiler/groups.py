@@ -55,6 +55,7 @@ class Group:
 
 
 def squeezed(shape: tuple[int, ...]) -> tuple[int, ...]:
+    """A shape without its axes of one element."""
     return tuple(size for size in shape if size != 1)
 
 
@@ -258,8 +259,8 @@ class Fusion:
         view = self.places.on(fold.args[0], fold.args[0].aval.shape, dims)
         if view is None or not _in_step(view, trial, FULL, self.places.refs[fold.args[0]].root):
             return False
-        nodes = list(group.roles)
-        if not all(self._reads(trial, FULL, node, [n for n in nodes if n in self.inlined]) for node in nodes):
+        inlined = [node for node in group.roles if node in self.inlined]
+        if not all(self._reads(trial, FULL, node, inlined) for node in group.roles):
             return False
         group.kind, group.dims = "rows", dims
         return True

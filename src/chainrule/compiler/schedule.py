@@ -52,7 +52,7 @@ class Phase:
 
 
 class Schedule:
-    """The phases of a graph. `donated` maps outputs to the inputs in whose place they are written."""
+    """The phases of a graph. `donated` maps outputs to the inputs that they are written over."""
 
     def __init__(
         self, fusion: Fusion, donated: dict[Node, Node], target: Target, *, shared: bool = True
@@ -102,10 +102,10 @@ class Schedule:
         if group is None or place.aval != out.aval or group.kind in ("call", "assemble", "draw"):
             return False
         dims = group.dims if group.roles[out] == FULL else group.dims[:1]
-        if group.kind == "rows" and group.roles[out] == FULL:
-            # What is written in an earlier stage must not be read in a later one.
-            if levels(group, self.places)[out] + 1 < stages(group, self.places):
-                return False
+        # What is written in an earlier stage of rows must not be read in a later one.
+        full = group.kind == "rows" and group.roles[out] == FULL
+        if full and levels(group, self.places)[out] + 1 < stages(group, self.places):
+            return False
         for node in group.roles:
             for arg in node.args:
                 if self.places.refs[arg].root is not place:
@@ -134,7 +134,7 @@ class Schedule:
         return found - {group}
 
     def _in_order(self) -> list[Group]:
-        """The groups, each after those that must come first; an output that cannot is not donated."""
+        """The groups, each after those that must come first; what cannot is not donated."""
         order: dict[Group, None] = {}
         open_groups: set[Group] = set()
 
