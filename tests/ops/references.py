@@ -7,7 +7,7 @@ function of arrays, written with loops.
 import itertools
 import math
 import operator
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import mpmath
@@ -293,6 +293,125 @@ def _cross_entropy_slope(
     return out
 
 
+def _each_axis(value: Any, count: int) -> tuple:
+    return tuple(value) if isinstance(value, (tuple, list)) else (value,) * count
+
+
+def _cut(x: np.ndarray, size: Any, stride: Any, dilation: Any) -> Iterator[tuple]:
+    """Pairs of the place of a window and, in it, of a place of x and of the window."""
+    size = _each_axis(size, 1)
+    lead = x.shape[: x.ndim - len(size)]
+    steps, gaps = (_each_axis(option, len(size)) for option in (stride, dilation))
+    axes = zip(x.shape[len(lead) :], size, steps, gaps, strict=True)
+    out = [len(range(0, n - d * (k - 1), s)) for n, k, s, d in axes]
+    for place in np.ndindex(*lead, *out):
+        window = place[len(lead) :]
+        rows = itertools.product(*map(range, size))
+        inner = [
+            (
+                (*place[: len(lead)], *(s * i + d * j for s, d, i, j in zip(*four, strict=True))),
+                (*place[: len(lead)], *where, *window),
+            )
+            for where in rows
+            for four in [(steps, gaps, window, where)]
+        ]
+        yield place, inner
+
+
+def _windows(x: np.ndarray, *, size: Any, stride: Any, dilation: Any) -> np.ndarray:
+    found = {to: x[at] for _, inner in _cut(x, size, stride, dilation) for at, to in inner}
+    shape = np.max(list(found), axis=0) + 1 if found else (0, *_windows_shape(x, size))
+    out = np.empty(shape, x.dtype)
+    for place, number in found.items():
+        out[place] = number
+    return out
+
+
+def _windows_shape(x: np.ndarray, size: int) -> tuple[int, int]:
+    """Of no rows of x, windows of one axis that move by 1."""
+    return size, x.shape[1] - size + 1
+
+
+def _fold_windows(g: np.ndarray, *, shape: Any, stride: Any, dilation: Any) -> np.ndarray:
+    shape = _each_axis(shape, 1)
+    lead, size = g.shape[: -2 * len(shape)], g.shape[-2 * len(shape) : -len(shape)]
+    out = np.zeros((*lead, *shape))
+    for _, inner in _cut(out, size, stride, dilation):
+        for at, to in inner:
+            out[at] += float(g[to])
+    return out
+
+
+def _pick_largest(
+    x: np.ndarray, by: np.ndarray, *, size: Any, stride: Any, dilation: Any
+) -> np.ndarray:
+    chosen = {
+        place: x[max((at for at, _ in inner), key=lambda at: by[at])]
+        for place, inner in _cut(by, size, stride, dilation)
+    }
+    if not chosen:
+        return np.zeros((0, _windows_shape(x, size)[1]))
+    out = np.empty(np.max(list(chosen), axis=0) + 1, x.dtype)
+    for place, number in chosen.items():
+        out[place] = number
+    return out
+
+
+def _place_largest(
+    g: np.ndarray, by: np.ndarray, *, size: Any, stride: Any, dilation: Any
+) -> np.ndarray:
+    out = np.zeros(by.shape)
+    for place, inner in _cut(by, size, stride, dilation):
+        out[max((at for at, _ in inner), key=lambda at: by[at])] += float(g[place])
+    return out
+
+
+def _triples(
+    x: tuple, weight: tuple, *, stride: Any, padding: Any, dilation: Any, groups: int
+) -> Iterator[tuple]:
+    """Places (of x, of the weight, of the result) whose numbers a convolution multiplies."""
+    count = len(x) - 2
+    steps, gaps, borders = (_each_axis(o, count) for o in (stride, dilation, padding))
+    pairs = [_each_axis(border, 2) for border in borders]
+    axes = zip(x[2:], weight[2:], steps, pairs, gaps, strict=True)
+    out = [len(range(0, n + b + a - d * (k - 1), s)) for n, k, s, (b, a), d in axes]
+    for n, feature, *place in np.ndindex(x[0], weight[0], *out):
+        first = feature // (weight[0] // groups) * weight[1]
+        for channel, *where in np.ndindex(*weight[1:]):
+            rows = zip(steps, place, gaps, where, pairs, strict=True)
+            at = [s * i + d * j - b for s, i, d, j, (b, _) in rows]
+            if all(0 <= i < size for i, size in zip(at, x[2:], strict=True)):
+                yield (n, first + channel, *at), (feature, channel, *where), (n, feature, *place)
+
+
+def _conv(x: np.ndarray, weight: np.ndarray, **options: Any) -> np.ndarray:
+    count = x.ndim - 2
+    borders = [_each_axis(b, 2) for b in _each_axis(options["padding"], count)]
+    steps, gaps = (_each_axis(options[o], count) for o in ("stride", "dilation"))
+    axes = zip(x.shape[2:], weight.shape[2:], steps, borders, gaps, strict=True)
+    sizes = [(n + b + a - d * (k - 1) - 1) // s + 1 for n, k, s, (b, a), d in axes]
+    out = np.zeros((len(x), len(weight), *sizes))
+    for at, where, place in _triples(x.shape, weight.shape, **options):
+        out[place] += float(x[at]) * float(weight[where])
+    return out
+
+
+def _conv_transpose(g: np.ndarray, weight: np.ndarray, *, shape: Any, **options: Any) -> np.ndarray:
+    channels = weight.shape[1] * options["groups"]
+    out = np.zeros((len(g), channels, *_each_axis(shape, 1)))
+    for at, where, place in _triples(out.shape, weight.shape, **options):
+        out[at] += float(g[place]) * float(weight[where])
+    return out
+
+
+def _conv_weight(x: np.ndarray, g: np.ndarray, *, kernel: Any, **options: Any) -> np.ndarray:
+    channels = x.shape[1] // options["groups"]
+    out = np.zeros((g.shape[1], channels, *_each_axis(kernel, 1)))
+    for at, where, place in _triples(x.shape, out.shape, **options):
+        out[where] += float(x[at]) * float(g[place])
+    return out
+
+
 def philox(key: np.ndarray, counter: tuple[int, ...]) -> list[int]:
     """Four words of Philox4x64-10 (Salmon et al., SC 2011), in Python's integers."""
     mask = 2**64 - 1
@@ -361,6 +480,13 @@ ARRAYS: dict[str, Callable] = {
     "cumsum": _lines(lambda row: list(itertools.accumulate(row))),
     "cross_entropy_ids": _cross_entropy,
     "cross_entropy_slope": _cross_entropy_slope,
+    "windows": _windows,
+    "fold_windows": _fold_windows,
+    "pick_largest": _pick_largest,
+    "place_largest": _place_largest,
+    "conv": _conv,
+    "conv_transpose": _conv_transpose,
+    "conv_weight": _conv_weight,
     "random_uniform": uniform,
     "random_normal": normal,
     "random_fold_in": fold_in,
@@ -373,4 +499,7 @@ def arrays(case: Case) -> tuple[np.ndarray, np.ndarray]:
     args = tuple(np.asarray(arg) for arg in concrete(case.args))
     function = ARRAYS[case.op.name]
     value = np.asarray(function(*args, **params))
-    return value, np.asarray(function(*map(np.abs, args), **params))
+    # Other signs would choose other places.
+    kept = 1 if case.op.name in ("pick_largest", "place_largest") else len(args)
+    sizes = (*map(np.abs, args[:kept]), *args[kept:])
+    return value, np.asarray(function(*sizes, **params))

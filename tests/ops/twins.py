@@ -97,6 +97,62 @@ def _cross_entropy_slope(torch: ModuleType, g: Any, logits: Any, ids: Any, reduc
     return share * (logits.softmax(-1) - hits)
 
 
+def _windows(x: Any, size: Any, stride: Any, dilation: Any) -> Any:
+    size = size if isinstance(size, tuple) else (size,)
+    steps, gaps = (o if isinstance(o, tuple) else (o,) * len(size) for o in (stride, dilation))
+    lead = x.ndim - len(size)
+    for axis, (k, s, d) in enumerate(zip(size, steps, gaps, strict=True), lead):
+        x = x.unfold(axis, d * (k - 1) + 1, s)[..., ::d]
+    places_in = range(lead + len(size), lead + 2 * len(size))
+    return x.permute(*range(lead), *places_in, *range(lead, lead + len(size)))
+
+
+def _pick(x: Any, by: Any, size: Any, stride: Any, dilation: Any) -> Any:
+    count = len(size) if isinstance(size, tuple) else 1
+    first = x.ndim - count
+    cut, keys = (
+        _windows(a, size, stride, dilation).flatten(first, first + count - 1) for a in (x, by)
+    )
+    return cut.take_along_dim(keys.argmax(first, keepdim=True), first).squeeze(first)
+
+
+def _turned(torch: ModuleType, function: Callable, shape: tuple, g: Any) -> Any:
+    """The transpose of a linear function of an array of that shape, applied to g."""
+    x = torch.zeros(shape, dtype=g.dtype, requires_grad=True)
+    return torch.autograd.grad(function(x), x, g, create_graph=True)[0]
+
+
+def _fold(torch: ModuleType, g: Any, shape: Any, stride: Any, dilation: Any) -> Any:
+    shape = shape if isinstance(shape, tuple) else (shape,)
+    lead, count = g.shape[: g.ndim - 2 * len(shape)], len(shape)
+    size = tuple(g.shape[len(lead) : len(lead) + count])
+    return _turned(torch, lambda x: _windows(x, size, stride, dilation), (*lead, *shape), g)
+
+
+def _place(torch: ModuleType, g: Any, by: Any, **params: Any) -> Any:
+    return _turned(torch, lambda x: _pick(x, by.detach(), **params), by.shape, g)
+
+
+def _conv(torch: ModuleType, x: Any, weight: Any, padding: Any, **params: Any) -> Any:
+    count = x.ndim - 2
+    borders = padding if isinstance(padding, tuple) else (padding,) * count
+    pairs = [p if isinstance(p, tuple) else (p, p) for p in borders]
+    x = torch.nn.functional.pad(x, [side for pair in pairs[::-1] for side in pair])
+    return getattr(torch.nn.functional, f"conv{count}d")(x, weight, **params)
+
+
+def _conv_transpose(torch: ModuleType, g: Any, weight: Any, shape: Any, **params: Any) -> Any:
+    shape = shape if isinstance(shape, tuple) else (shape,)
+    came = (len(g), weight.shape[1] * params["groups"], *shape)
+    return _turned(torch, lambda x: _conv(torch, x, weight, **params), came, g)
+
+
+def _conv_weight(torch: ModuleType, x: Any, g: Any, kernel: Any, **params: Any) -> Any:
+    kernel = kernel if isinstance(kernel, tuple) else (kernel,)
+    shape = (g.shape[1], x.shape[1] // params["groups"], *kernel)
+    return _turned(torch, lambda weight: _conv(torch, x, weight, **params), shape, g)
+
+
 def on_arrays(torch: ModuleType) -> dict[str, Callable]:
     """The twins of the ops that are not elementwise; they take the op's params by name."""
     return {
@@ -123,6 +179,13 @@ def on_arrays(torch: ModuleType) -> dict[str, Callable]:
         "argmin": _over_axis(torch.argmin),
         "argsort": lambda x, axis: torch.argsort(x, dim=axis, stable=True),
         "cumsum": lambda x, axis: torch.cumsum(x, axis),
+        "windows": _windows,
+        "fold_windows": lambda g, **params: _fold(torch, g, **params),
+        "pick_largest": _pick,
+        "place_largest": lambda *args, **params: _place(torch, *args, **params),
+        "conv": lambda *args, **params: _conv(torch, *args, **params),
+        "conv_transpose": lambda *args, **params: _conv_transpose(torch, *args, **params),
+        "conv_weight": lambda *args, **params: _conv_weight(torch, *args, **params),
         "cross_entropy_ids": lambda *args, **params: _cross_entropy(torch, *args, **params),
         "cross_entropy_slope": lambda *args, **params: _cross_entropy_slope(torch, *args, **params),
     }

@@ -16,6 +16,7 @@ from chainrule.ops.arithmetic import (
     subtract,
     where,
 )
+from chainrule.ops.convolution import conv, conv_transpose
 from chainrule.ops.create import (
     arange,
     eye,
@@ -101,6 +102,7 @@ from chainrule.ops.logic import (
     logical_xor,
     not_equal,
 )
+from chainrule.ops.pooling import avg_pool, max_pool
 from chainrule.ops.products import einsum
 from chainrule.ops.reduce import (
     argmax,
@@ -142,6 +144,7 @@ from chainrule.ops.trigonometry import (
     tan,
     tanh,
 )
+from chainrule.ops.window import col2im, im2col, windows
 
 abs = absolute
 pow = power
@@ -164,12 +167,16 @@ __all__ = [
     "argmax",
     "argmin",
     "argsort",
+    "avg_pool",
     "broadcast_to",
     "cast",
     "cbrt",
     "ceil",
     "clip",
+    "col2im",
     "concatenate",
+    "conv",
+    "conv_transpose",
     "cos",
     "cosh",
     "cumprod",
@@ -196,6 +203,7 @@ __all__ = [
     "greater",
     "greater_equal",
     "hypot",
+    "im2col",
     "index_add",
     "index_set",
     "isfinite",
@@ -218,6 +226,7 @@ __all__ = [
     "logsumexp",
     "matmul",
     "max",
+    "max_pool",
     "maximum",
     "mean",
     "min",
@@ -272,6 +281,7 @@ __all__ = [
     "trunc",
     "var",
     "where",
+    "windows",
     "zeros",
     "zeros_like",
 ]
