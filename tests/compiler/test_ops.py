@@ -18,6 +18,8 @@ INTERPRETED = {
     "cumsum": "each sum needs the one before it",
     "einsum": "NumPy finds the order of its products",
     "random_normal": "its bits are those of NumPy's logarithm and sine",
+    **dict.fromkeys(("windows", "fold_windows", "pick_largest", "place_largest"), "of images"),
+    **dict.fromkeys(("conv", "conv_transpose", "conv_weight"), "of images"),
 }
 """The ops that a compiled program leaves to the interpreter, and why."""
 
@@ -42,7 +44,9 @@ def is_traced(arg: Any) -> bool:
 
 
 def test_what_the_interpreter_runs_is_chosen():
-    assert {name for name in NAMES if OPS[name].emit is None} == set(INTERPRETED)
+    without = {name for name in NAMES if OPS[name].emit is None}
+    assert not without - set(INTERPRETED), "give these ops `emit`, or say above why they have none"
+    assert not [name for name in INTERPRETED if name in OPS and OPS[name].emit]
 
 
 def judge_all(name: str, found: list[tuple[Callable, list]]) -> None:
