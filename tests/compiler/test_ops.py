@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 import chainrule as cr
+from chainrule.aval import aval_of
 from chainrule.ops.table import OPS
 from tests.compiler.machine import compiled, judge
 from tests.ops.cases import NAMES, Case, cases, concrete_sample, generator
@@ -29,11 +30,18 @@ FEW = 3
 
 
 def calls(name: str) -> list[tuple[Callable, list]]:
-    """The cases of an op that have a result, as functions of their arrays and numbers."""
-    found = []
+    """The cases of an op that have a result, as functions of their arrays and numbers.
+
+    One of each program, for the layouts of arrays are gone before one runs.
+    """
+    found: list = []
+    seen = set()
     for case in cases(name):
-        if refuses(case) or has_no_value(case):
+        avals = [str(aval_of(arg)) if is_traced(arg) else repr(arg) for arg in case.args]
+        program = repr((avals, list(map(type, case.args)), case.params))
+        if refuses(case) or has_no_value(case) or program in seen:
             continue
+        seen.add(program)
         at = tuple(i for i, arg in enumerate(case.args) if is_traced(arg))
         found.append((closed(case, at), [case.args[i] for i in at]))
     return found
@@ -107,10 +115,9 @@ def test_compiled_gradient_is_eager(name):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("dtype", ["float32", "float64"])
 @pytest.mark.parametrize("name", NAMES)
-def test_all_compiled_gradients_are_eager(name, dtype, figures):
-    found = gradients(name, dtype)
+def test_all_compiled_gradients_are_eager(name, figures):
+    found = gradients(name, "float64")
     figures.count(name, len(found))
     judge_all(name, found)
 

@@ -14,7 +14,7 @@ from tests.programs import random_program
 SIZES = (3, 1, 15, 16, 17, 31, 33, 100, 7)
 """Below, at and above a vector of each width, primes, and one whose rows are in several parts."""
 DTYPES = ("float32", "float64")
-QUICK, ALL = 6, 100
+QUICK, ALL = 6, 50
 
 
 def check(seed: int) -> None:

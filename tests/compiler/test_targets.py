@@ -9,11 +9,12 @@ import pytest
 from llvmlite import binding as llvm
 
 import chainrule as cr
+from chainrule import optim
 from chainrule.compiler import engine
 from chainrule.compiler.program import Program
 from chainrule.compiler.target import host, named, names
 from tests.compiler.machine import judge
-from tests.compiler.steps import deep
+from tests.compiler.steps import perceptron
 from tests.compiler.test_ops import calls, some
 from tests.compiler.test_products import ALL, judge_all, products
 from tests.ops.cases import NAMES
@@ -70,17 +71,15 @@ def test_products(name):
 
 @pytest.mark.slow
 @HERE
-def test_random_programs(name):
-    for seed, dtype in ((1, "float32"), (2, "float64")):
-        program, arrays = random_program(seed, 17)
-        values = [array.astype(dtype) for array in arrays]
-        judge(cr.value_and_grad(program), *values, told=str(program), target=named(name))
+def test_a_random_program(name):
+    program, arrays = random_program(2, 17)
+    judge(cr.value_and_grad(program), *arrays, told=str(program), target=named(name))
 
 
 @pytest.mark.slow
 @HERE
 def test_a_training_step(name):
-    step = deep()
+    step = perceptron((97, 33, 31, 7), optim.AdamW(lr=1e-3), "tanh", batch=61)
     judge(step.function, *step.args, target=named(name))
 
 
@@ -88,8 +87,8 @@ def test_a_training_step(name):
 @pytest.mark.parametrize("name", [name for name in ("x86-64", "haswell") if runs_here(name)])
 def test_ops(name):
     for op in NAMES:
-        for function, values in some(calls(op))[:2]:
-            judge(function, *values, told=op, target=named(name))
+        function, values = some(calls(op))[-1]
+        judge(function, *values, told=op, target=named(name))
 
 
 def kind_of(code: bytes) -> str:
