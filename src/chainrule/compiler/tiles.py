@@ -28,6 +28,8 @@ _STRIP_BYTES = 384 * 1024
 """So much of y stays in the second cache while the rows of x go by."""
 _PAGES = 96
 """Pages whose addresses the processor has at hand."""
+_FIRST = 32 * 1024
+"""So much of the first cache can the rows of one tile have before they push one another out."""
 _WAYS = 8
 """Rows of x whose elements share a set of the first cache, beside those of y."""
 
@@ -160,7 +162,8 @@ def _dot(problem: Problem, target: Target) -> list[Tile]:
             for height, times_m in _split(m, rows):
                 for width, times_n in _split(n, columns):
                     # The rows of x stay in the first cache; those of y come from the second.
-                    busy = _busy(height, width) + 0.08 * width
+                    rows_bytes = (height + width) * k * problem.itemsize
+                    busy = _busy(height, width) + (0.08 if rows_bytes > _FIRST else 0.03) * width
                     cycles += times_m * times_n * steps * busy
                     cycles += times_m * times_n * _adding_up(height, width, lanes)
             tiles.append(Tile("dot", rows, columns, False, cycles))
