@@ -99,6 +99,28 @@ def test_compiled_is_eager(name):
     judge(function, *args, told=name)
 
 
+def frozen(x: np.ndarray) -> np.ndarray:
+    x.flags.writeable = False
+    return x
+
+
+LAYOUTS: dict[str, Callable] = {
+    "every second": lambda x: np.repeat(np.repeat(x, 2, axis=0), 2, axis=1)[::2, 1::2],
+    "backwards": lambda x: x[::-1, ::-1].copy()[::-1, ::-1],
+    "by columns": np.asfortranarray,
+    "one row for all": lambda x: np.broadcast_to(x[0], x.shape),
+    "read-only": lambda x: frozen(x.copy()),
+}
+
+
+@pytest.mark.parametrize("layout", LAYOUTS)
+def test_arguments_may_lie_in_memory_in_any_way(layout):
+    x = LAYOUTS[layout](normal(17, 17))
+    judge(lambda x: (x * 2 + 1, cr.matmul(x, x), cr.sum(x, axis=0)), x, told=layout)
+    twice = compiled(lambda x: x * 2)
+    assert all((twice(x) == 2 * x).all() for _ in range(3))
+
+
 UNARY = ("exp", "expm1", "log", "log1p", "tanh", "sigmoid", "softplus", "erf", "sqrt", "sin", "tan")
 
 
