@@ -115,6 +115,90 @@ CASES = {
         lambda dtype: nn.GroupNorm(2, 4, dtype=dtype), lambda t: t.nn.GroupNorm(2, 4), IMAGES
     ),
     "RMSNorm": same(lambda dtype: nn.RMSNorm(4, dtype=dtype), lambda t: t.nn.RMSNorm(4, eps=1e-6)),
+    "Conv1d": Case(
+        lambda dtype: nn.Conv1d(3, 4, 3, stride=2, padding=1, dtype=dtype),
+        (5, 3, 6),
+        (5, 4, 3),
+        lambda t: t.nn.Conv1d(3, 4, 3, stride=2, padding=1),
+    ),
+    "Conv2d": Case(
+        lambda dtype: nn.Conv2d(4, 2, 2, dtype=dtype),
+        IMAGES,
+        (5, 2, 2, 1),
+        lambda t: t.nn.Conv2d(4, 2, 2),
+    ),
+    "Conv2d in groups, dilated, same": Case(
+        lambda dtype: nn.Conv2d(
+            4, 6, (2, 3), padding="same", dilation=(2, 1), groups=2, bias=False, dtype=dtype
+        ),
+        IMAGES,
+        (5, 6, 3, 2),
+        lambda t: t.nn.Conv2d(4, 6, (2, 3), padding="same", dilation=(2, 1), groups=2, bias=False),
+    ),
+    "Conv3d": Case(
+        lambda dtype: nn.Conv3d(1, 2, (1, 2, 2), padding="valid", dtype=dtype),
+        (2, 1, 2, 3, 3),
+        (2, 2, 2, 2, 2),
+        lambda t: t.nn.Conv3d(1, 2, (1, 2, 2), padding="valid"),
+    ),
+    "ConvTranspose2d": Case(
+        lambda dtype: nn.ConvTranspose2d(
+            4, 6, 3, stride=2, padding=1, output_padding=(1, 0), groups=2, dtype=dtype
+        ),
+        IMAGES,
+        (5, 6, 6, 3),
+        lambda t: t.nn.ConvTranspose2d(
+            4, 6, 3, stride=2, padding=1, output_padding=(1, 0), groups=2
+        ),
+    ),
+    "MaxPool1d": Case(
+        lambda dtype: nn.MaxPool1d(2), (5, 4, 5), (5, 4, 2), lambda t: t.nn.MaxPool1d(2)
+    ),
+    "MaxPool2d": Case(
+        lambda dtype: nn.MaxPool2d((2, 3), stride=1, padding=1),
+        (5, 4, 3, 4),
+        (5, 4, 4, 4),
+        lambda t: t.nn.MaxPool2d((2, 3), stride=1, padding=1),
+    ),
+    "AvgPool1d": Case(
+        lambda dtype: nn.AvgPool1d(3, 2, 1), (5, 4, 5), (5, 4, 3), lambda t: t.nn.AvgPool1d(3, 2, 1)
+    ),
+    "AvgPool2d": Case(
+        lambda dtype: nn.AvgPool2d(2, 1, 1, count_include_pad=False),
+        IMAGES,
+        (5, 4, 4, 3),
+        lambda t: t.nn.AvgPool2d(2, 1, 1, count_include_pad=False),
+    ),
+    "AdaptiveAvgPool2d": Case(
+        lambda dtype: nn.AdaptiveAvgPool2d((2, 1)),
+        IMAGES,
+        (5, 4, 2, 1),
+        lambda t: t.nn.AdaptiveAvgPool2d((2, 1)),
+    ),
+    "GlobalAvgPool": Case(
+        lambda dtype: nn.GlobalAvgPool(),
+        IMAGES,
+        (5, 4),
+        lambda t: t.nn.Sequential(t.nn.AdaptiveAvgPool2d(1), t.nn.Flatten()),
+    ),
+    "Sequential of a small convolutional net": Case(
+        lambda dtype: nn.Sequential(
+            nn.Conv2d(4, 3, 3, padding=1, dtype=dtype),
+            nn.ReLU(),
+            nn.MaxPool2d((3, 1)),
+            nn.Flatten(),
+            nn.Linear(6, 2, dtype=dtype),
+        ),
+        IMAGES,
+        (5, 2),
+        lambda t: t.nn.Sequential(
+            t.nn.Conv2d(4, 3, 3, padding=1),
+            t.nn.ReLU(),
+            t.nn.MaxPool2d((3, 1)),
+            t.nn.Flatten(),
+            t.nn.Linear(6, 2),
+        ),
+    ),
     "Dropout in evaluation": same(lambda dtype: nn.Dropout(0.3).eval(), lambda t: t.nn.Identity()),
     "Dropout": same(lambda dtype: nn.Dropout(0.3)),
     "classic Dropout": same(lambda dtype: nn.Dropout(0.3, "classic")),

@@ -22,6 +22,7 @@ from chainrule.nn.activations import (
     Tanh,
 )
 from chainrule.nn.config import from_config, to_config
+from chainrule.nn.convolution import Conv1d, Conv2d, Conv3d, ConvTranspose2d
 from chainrule.nn.inspection import collapse, outputs_by_layer, statistics_by_layer
 from chainrule.nn.layers import Flatten, Function, Identity, Linear, Sequential
 from chainrule.nn.leaves import Leaves, functional_call, swapped
@@ -43,6 +44,14 @@ from chainrule.nn.neurons import Lesson, McCullochPitts, Perceptron
 from chainrule.nn.normalization import BatchNorm, GroupNorm, InstanceNorm, LayerNorm, RMSNorm
 from chainrule.nn.parameter import Buffer, Parameter
 from chainrule.nn.penalties import L1, L2, MaxNorm, Penalty
+from chainrule.nn.pooling import (
+    AdaptiveAvgPool2d,
+    AvgPool1d,
+    AvgPool2d,
+    GlobalAvgPool,
+    MaxPool1d,
+    MaxPool2d,
+)
 from chainrule.nn.regularization import Dropout, GaussianNoise, RandomLayer, keyed
 from chainrule.nn.summary import Summary
 
@@ -52,13 +61,21 @@ __all__ = [
     "L1",
     "L2",
     "SELU",
+    "AdaptiveAvgPool2d",
+    "AvgPool1d",
+    "AvgPool2d",
     "BatchNorm",
     "Buffer",
+    "Conv1d",
+    "Conv2d",
+    "Conv3d",
+    "ConvTranspose2d",
     "Dropout",
     "DyT",
     "Flatten",
     "Function",
     "GaussianNoise",
+    "GlobalAvgPool",
     "GroupNorm",
     "Hardsigmoid",
     "Hardtanh",
@@ -71,6 +88,8 @@ __all__ = [
     "Linear",
     "LogSoftmax",
     "MaxNorm",
+    "MaxPool1d",
+    "MaxPool2d",
     "Maxout",
     "McCullochPitts",
     "Module",

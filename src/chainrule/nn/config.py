@@ -6,15 +6,27 @@ from typing import Any
 
 from chainrule import ops
 from chainrule.errors import OptionError, unknown
-from chainrule.nn import activations, layers, neurons, normalization, regularization
+from chainrule.nn import (
+    activations,
+    convolution,
+    layers,
+    neurons,
+    normalization,
+    pooling,
+    regularization,
+)
 from chainrule.nn.layers import Function, Sequential
 from chainrule.nn.module import Module
 
-_ABSTRACT = (Module, regularization.RandomLayer)
+_ABSTRACT = (
+    *(Module, regularization.RandomLayer, convolution.Convolution),
+    *(pooling.Pooling, pooling.MaxPooling, pooling.AvgPooling),
+)
+_PARTS = (layers, activations, neurons, normalization, regularization, convolution, pooling)
 _LAYERS: Mapping[str, type[Module]] = MappingProxyType(
     {
         kind.__name__: kind
-        for part in (layers, activations, neurons, normalization, regularization)
+        for part in _PARTS
         for kind in vars(part).values()
         if isinstance(kind, type) and issubclass(kind, Module) and kind not in _ABSTRACT
     }

@@ -102,7 +102,7 @@ from chainrule.ops.logic import (
     logical_xor,
     not_equal,
 )
-from chainrule.ops.pooling import avg_pool, max_pool
+from chainrule.ops.pooling import adaptive_avg_pool, avg_pool, max_pool
 from chainrule.ops.products import einsum
 from chainrule.ops.reduce import (
     argmax,
@@ -153,6 +153,7 @@ pow = power
 __all__ = [
     "abs",
     "absolute",
+    "adaptive_avg_pool",
     "add",
     "all",
     "any",

@@ -20,7 +20,7 @@ from chainrule.ops.promotion import concrete
 from chainrule.ops.table import defop, sample, shape_of
 from chainrule.ops.window import Frame, fold_into, frame, image_axes, strided
 
-_CHUNK = 1 << 20
+_CHUNK = 1 << 19
 """Bytes of windows that are copied out at once: they stay in a processor's cache."""
 
 
@@ -55,17 +55,25 @@ class _Plan(NamedTuple):
     def output(self) -> tuple[int, ...]:
         return (self.batch, self.features, *self.slide.out)
 
-    def chunks(self, dtype: np.dtype) -> Iterator[slice]:
+    def parts(self, dtype: np.dtype) -> Iterator[slice]:
         """Parts of the batch whose windows, and whose weights, are not too many bytes."""
+        return (slice(i, i + self._step(dtype)) for i in range(0, self.batch, self._step(dtype)))
+
+    def columns(self, x: np.ndarray) -> Iterator[tuple[slice, np.ndarray]]:
+        """The windows of each part of the batch, as the columns of a matrix for each group."""
+        padded = _padded(x, self.slide)
+        shape = (self._step(x.dtype), self.groups, self.rows, math.prod(self.slide.out))
+        room = np.empty(shape, x.dtype)
+        for part in self.parts(x.dtype):
+            cut = strided(padded[part], self.slide)
+            columns = room[: len(cut)]
+            np.copyto(columns.reshape(cut.shape), cut)
+            yield part, columns
+
+    def _step(self, dtype: np.dtype) -> int:
         windows = self.channels * math.prod(self.slide.kernel) * math.prod(self.slide.out)
         each = max(1, windows, math.prod(self.weight)) * dtype.itemsize
-        step = max(1, _CHUNK // each)
-        return (slice(start, start + step) for start in range(0, self.batch, step))
-
-    def columns(self, padded: np.ndarray, part: slice) -> np.ndarray:
-        """The windows of a part of the batch, as the columns of a matrix for each group."""
-        cut = strided(padded[part], self.slide)
-        return cut.reshape(len(cut), self.groups, self.rows, math.prod(self.slide.out))
+        return max(1, min(self.batch, _CHUNK // each))
 
 
 def _plan(
@@ -149,10 +157,10 @@ def _infer_conv(
 def _conv(x: Any, weight: Any, **options: Any) -> np.ndarray:
     plan = _plan("conv", x.shape, weight.shape, **options)
     dtype, (x, weight) = _as_one_dtype(x, weight)
-    padded, matrices = _padded(x, plan.slide), weight.reshape(plan.grouped)
+    matrices = weight.reshape(plan.grouped)
     out = np.empty((plan.batch, *plan.grouped[:2], math.prod(plan.slide.out)), dtype)
-    for part in plan.chunks(dtype):
-        np.matmul(matrices, plan.columns(padded, part), out=out[part])
+    for part, columns in plan.columns(x):
+        np.matmul(matrices, columns, out=out[part])
     return out.reshape(plan.output)
 
 
@@ -253,7 +261,7 @@ def _conv_transpose(g: Any, weight: Any, *, shape: Any, **options: Any) -> np.nd
     matrices = weight.reshape(plan.grouped).transpose(0, 2, 1)
     rows = g.reshape(plan.batch, *plan.grouped[:2], math.prod(plan.slide.out))
     out = np.zeros((*plan.input[:2], *plan.slide.around), dtype)
-    for part in plan.chunks(dtype):
+    for part in plan.parts(dtype):
         fold_into(out[part], np.matmul(matrices, rows[part]), plan.slide)
     return np.ascontiguousarray(out[(..., *_middle(plan.slide))])
 
@@ -335,11 +343,9 @@ def _infer_weight(
 def _conv_weight(x: Any, g: Any, *, kernel: Any, **options: Any) -> np.ndarray:
     plan = _plan_weight(x, g, kernel, **options)
     dtype, (x, g) = _as_one_dtype(x, g)
-    padded = _padded(x, plan.slide)
     rows = g.reshape(plan.batch, *plan.grouped[:2], math.prod(plan.slide.out))
     out = np.zeros(plan.grouped, dtype)
-    for part in plan.chunks(dtype):
-        columns = plan.columns(padded, part)
+    for part, columns in plan.columns(x):
         out += np.matmul(rows[part], columns.transpose(0, 1, 3, 2)).sum(axis=0, dtype=dtype)
     return out.reshape(plan.weight)
 

@@ -9,12 +9,23 @@ from typing import Any
 
 import numpy as np
 
-from chainrule.aval import Aval
+from chainrule.aval import Aval, float_dtype
 from chainrule.errors import ShapeError
+from chainrule.ops.layout import moveaxis
+from chainrule.ops.linalg import matmul
 from chainrule.ops.promotion import concrete
-from chainrule.ops.reduce import reduce_sum
+from chainrule.ops.reduce import mean, reduce_sum
 from chainrule.ops.table import defop, dtype_of, operand, sample, shape_of
-from chainrule.ops.window import Frame, bordered, frame, image_axes, places, spatial, windows
+from chainrule.ops.window import (
+    Frame,
+    bordered,
+    frame,
+    image_axes,
+    per_axis,
+    places,
+    spatial,
+    windows,
+)
 
 
 def _slide(op: str, shape: tuple[int, ...], size: Any, stride: Any, dilation: Any) -> Frame:
@@ -26,12 +37,14 @@ def _winners(by: np.ndarray, slide: Frame) -> np.ndarray:
     """The number of the place in each window that holds its largest; a NaN is larger than all."""
     views = places(by, slide)
     best = next(views).copy()
-    found = np.zeros(best.shape, np.min_scalar_type(math.prod(slide.kernel) - 1))
+    kind = np.min_scalar_type(math.prod(slide.kernel)).type
+    found = np.zeros(best.shape, kind)
     for number, view in enumerate(views, 1):
         better = view > best
         if by.dtype.kind == "f":
             better |= np.isnan(view)
-        np.copyto(found, number, where=better, casting="unsafe")
+        # Later numbers are larger; and a choice by masks would wait at every element.
+        np.maximum(found, better * kind(number), out=found)
         np.maximum(best, view, out=best)
     return found
 
@@ -112,9 +125,9 @@ def _place_slide(g: Any, by: Any, size: Any, stride: Any, dilation: Any) -> Fram
 def _place(g: Any, by: Any, *, size: Any, stride: Any, dilation: Any) -> np.ndarray:
     g, by = concrete(g), concrete(by)
     slide = _place_slide(g, by, size, stride, dilation)
-    out, found = np.zeros(by.shape, g.dtype), _winners(by, slide)
+    out, found, zero = np.zeros(by.shape, g.dtype), _winners(by, slide), g.dtype.type(0)
     for number, view in enumerate(places(out, slide)):
-        np.add(view, g, out=view, where=found == number)
+        view += np.where(found == number, g, zero)
     return out
 
 
@@ -239,3 +252,41 @@ def _inside_counts(slide: Frame) -> np.ndarray:
         start = np.arange(out) * s - before
         counts = counts[..., None] * (np.minimum(start + k, n) - np.maximum(start, 0))
     return counts
+
+
+def adaptive_avg_pool(x: Any, size: Any) -> Any:
+    """The means of as many parts as `size` says along each axis, which together cover it.
+
+    Part i of n numbers begins at i n / size, rounded down, and ends at (i + 1) n / size, rounded
+    up, as in PyTorch.
+
+    Shape: x (N, C, *n) gives (N, C, *size).
+
+    Raises:
+        ShapeError: x has no axes after the channels, or a size is below 1.
+
+    >>> adaptive_avg_pool(np.array([[[1.0, 3.0, 2.0, 2.0, 9.0]]]), 2)
+    array([[[2.        , 4.33333333]]])
+    """
+    x = operand(x)
+    shape = shape_of(x)
+    inside = image_axes("adaptive_avg_pool", shape)
+    wanted = per_axis("adaptive_avg_pool", "size", size, len(inside))
+    dtype = float_dtype(dtype_of(x))
+    for axis, parts in enumerate(wanted, 2):
+        if parts == 1:
+            x = mean(x, axis=axis, keepdims=True)
+        else:
+            x = moveaxis(
+                matmul(moveaxis(x, axis, -1), _shares(shape[axis], parts, dtype)), -1, axis
+            )
+    return x
+
+
+def _shares(n: int, parts: int, dtype: np.dtype) -> np.ndarray:
+    """A matrix (n, parts) by which n numbers become the means of parts."""
+    starts = np.arange(parts) * n // parts
+    ends = -(-np.arange(1, parts + 1) * n // parts)
+    places_in = np.arange(n)[:, None]
+    inside = (places_in >= starts) & (places_in < ends)
+    return (inside / (ends - starts)).astype(dtype)

@@ -100,7 +100,7 @@ def frame(
         per_axis(op, "dilation", dilation, count),
         (),
     )
-    rows = zip(found.around, *found[1:3], found.dilation, strict=True)
+    rows = zip(found.around, found.kernel, found.stride, found.dilation, strict=True)
     out = tuple((n - d * (k - 1) - 1) // s + 1 for n, k, s, d in rows)
     for axis in range(count):
         if out[axis] < 1:
@@ -110,7 +110,8 @@ def frame(
 
 def _too_large(found: Frame, axis: int) -> str:
     """Why no window fits along an axis, in numbers."""
-    n, k, s, d = (found[i][axis] for i in (0, 1, 2, 4))
+    n, k = found.inside[axis], found.kernel[axis]
+    s, d = found.stride[axis], found.dilation[axis]
     before, after = found.padding[axis]
     need = d * (k - 1) + 1
     padding = f"2*{before}" if before == after else f"{before} + {after}"

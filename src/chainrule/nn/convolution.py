@@ -1,0 +1,308 @@
+"""Convolutions with learnt kernels."""
+
+from typing import Any
+
+from chainrule import ops
+from chainrule.aval import DEFAULT_FLOAT
+from chainrule.errors import OptionError, ShapeError, unknown
+from chainrule.nn import init
+from chainrule.nn.module import Module
+from chainrule.nn.parameter import Parameter
+from chainrule.ops.table import shape_of
+from chainrule.settings import count
+
+Sizes = int | tuple[int, ...]
+
+_AXES = ("L", "HW", "DHW")
+_PADDINGS = ("same", "valid")
+
+
+def several(owner: str, name: str, value: Any, axes: int, least: int = 1) -> tuple[int, ...]:
+    """An option as one integer for each axis; a single one serves all.
+
+    Raises:
+        OptionError: another number of them, or one below `least`.
+    """
+    given = tuple(value) if isinstance(value, (tuple, list)) else (value,) * axes
+    if len(given) != axes:
+        raise OptionError(f"{owner}: {name} is {value!r}; expected one number, or {axes} of them.")
+    return tuple(count(owner, name, number, least) for number in given)
+
+
+def check_pictures(shape: tuple[int, ...], axes: int, channels: int | None = None) -> None:
+    """Refuse an input without a batch axis, a channel axis and `axes` more.
+
+    Raises:
+        ShapeError: it has others.
+    """
+    if len(shape) == axes + 2:
+        return
+    expected = f"(N, {channels or 'C'}, {', '.join(_AXES[axes - 1])})"
+    if len(shape) == axes + 1:
+        mend = "Is the batch axis missing? For one sample, write x[None]."
+    elif len(shape) == 2:
+        mend = f"Rows of numbers become such arrays with x.reshape{expected.replace('N', '-1')}."
+    else:
+        mend = f"For {len(shape) - 2} axes after the channels take another layer, or reshape it."
+    raise ShapeError(f"expected an input of shape {expected}, not of {len(shape)} axes. {mend}")
+
+
+class Convolution(Module):
+    """What convolutions have in common. Abstract: a subclass says along how many axes it slides."""
+
+    axes: int
+
+    def __init__(  # noqa: PLR0913, PLR0917 - PyTorch's arguments
+        self,
+        in_channels: int,
+        out_channels: int,
+        kernel_size: Sizes,
+        stride: Sizes = 1,
+        padding: Sizes | str = 0,
+        dilation: Sizes = 1,
+        groups: int = 1,
+        bias: bool = True,
+        *,
+        weight_init: str | init.Initializer = "kaiming_uniform",
+        bias_init: str | init.Initializer = "uniform",
+        dtype: Any = DEFAULT_FLOAT,
+    ):
+        name = type(self).__name__
+        self.in_channels = count(name, "in_channels", in_channels)
+        self.out_channels = count(name, "out_channels", out_channels)
+        self.kernel_size = several(name, "kernel_size", kernel_size, self.axes)
+        self.stride = several(name, "stride", stride, self.axes)
+        self.dilation = several(name, "dilation", dilation, self.axes)
+        self.groups = count(name, "groups", groups)
+        self.padding = self._checked_padding(padding)
+        for what in ("in_channels", "out_channels"):
+            if getattr(self, what) % self.groups:
+                raise OptionError(
+                    f"{name}: groups is {groups}; expected a divisor of {what}, which is "
+                    f"{getattr(self, what)}."
+                )
+        shape = self._weight_shape()
+        # Any: a buffer may take a parameter's place, and in `swapped` every value does.
+        self.weight: Any = Parameter(shape, weight_init, dtype)
+        self.bias: Any = None
+        if bias:
+            self.bias = Parameter((self.out_channels,), bias_init, dtype, init.fans_of(shape))
+
+    def _weight_shape(self) -> tuple[int, ...]:
+        return (self.out_channels, self.in_channels // self.groups, *self.kernel_size)
+
+    def _checked_padding(self, padding: Any) -> tuple[int, ...] | str:
+        name = type(self).__name__
+        if not isinstance(padding, str):
+            return several(name, "padding", padding, self.axes, least=0)
+        if padding not in _PADDINGS:
+            raise unknown(f"padding of {name}", padding, _PADDINGS)
+        if padding == "same" and any(step != 1 for step in self.stride):
+            raise OptionError(
+                f"{name}: padding is 'same' and stride {self.stride}; expected a stride of 1, for "
+                "only then the output has the input's size. Give the padding in numbers."
+            )
+        return padding
+
+    def options(self) -> dict[str, Any]:
+        names = ("in_channels", "out_channels", "kernel_size", "stride", "padding", "dilation")
+        options = {name: getattr(self, name) for name in (*names, "groups")}
+        options |= {"bias": self.bias is not None, "dtype": self.weight.dtype.name}
+        for name, leaf in (("weight_init", self.weight), ("bias_init", self.bias)):
+            initializer = getattr(leaf, "initializer", None)
+            if initializer is not None:
+                options[name] = initializer.name
+        return options
+
+    def forward(self, x: Any) -> Any:
+        check_pictures(shape_of(x), self.axes, self.in_channels)
+        out = ops.conv(
+            x,
+            self.weight,
+            stride=self.stride,
+            padding=self._pairs(),
+            dilation=self.dilation,
+            groups=self.groups,
+        )
+        return self._with_bias(out)
+
+    def _with_bias(self, out: Any) -> Any:
+        if self.bias is None:
+            return out
+        return out + ops.reshape(self.bias, shape=(self.out_channels, *(1,) * self.axes))
+
+    def _pairs(self) -> tuple[tuple[int, int], ...]:
+        """The padding before and after each axis; of an odd "same" the larger half is after."""
+        if isinstance(self.padding, str):
+            wide = [d * (k - 1) for k, d in zip(self.kernel_size, self.dilation, strict=True)]
+            same = self.padding == "same"
+            return tuple((n // 2, n - n // 2) if same else (0, 0) for n in wide)
+        return tuple((p, p) for p in self.padding)
+
+    def __repr__(self) -> str:
+        shown = [f"{self.in_channels}, {self.out_channels}, kernel_size={self.kernel_size}"]
+        usual = {"stride": 1, "padding": 0, "dilation": 1}
+        for name, value in usual.items():
+            held = getattr(self, name)
+            if held != (value,) * self.axes:
+                shown.append(f"{name}={held!r}")
+        shown += [f"groups={self.groups}"] * (self.groups > 1)
+        shown += ["bias=False"] * (self.bias is None)
+        return f"{type(self).__name__}({', '.join(shown)})"
+
+
+class Conv1d(Convolution):
+    """A convolution along one axis, such as time; see `Conv2d`.
+
+    Shape: (N, in_channels, L) gives (N, out_channels, L'), with
+    L' = (L + 2 padding - dilation (kernel_size - 1) - 1)/stride + 1, rounded down.
+
+    Raises:
+        OptionError: a size below 1, groups that do not divide, or an unknown padding.
+        ShapeError: (when called) another number of channels, or a kernel larger than the input.
+
+    >>> Conv1d(3, 8, 5, padding="same")(ops.zeros((2, 3, 20))).shape
+    (2, 8, 20)
+    """
+
+    axes = 1
+
+
+class Conv2d(Convolution):
+    """A convolution of pictures: each output channel sums all input channels under a small kernel.
+
+    The kernel is not flipped. Sizes are one number, or one for each of height and width; padding
+    may also be "same" (with stride 1) or "valid". The weights begin as those of `Linear`, with
+    fan_in = in_channels/groups times the kernel's size.
+
+    Shape: (N, in_channels, H, W) gives (N, out_channels, H', W'), with
+    H' = (H + 2 padding - dilation (kernel_size - 1) - 1)/stride + 1, rounded down; weight
+    (out_channels, in_channels/groups, *kernel_size), as PyTorch has it.
+
+    Raises:
+        OptionError: a size below 1, groups that do not divide, or an unknown padding.
+        ShapeError: (when called) another number of channels, or a kernel larger than the input.
+
+    Reference: LeCun, Bottou, Bengio and Haffner, "Gradient-based learning applied to document
+    recognition", Proceedings of the IEEE 86, 1998.
+
+    >>> layer = Conv2d(1, 6, 5, padding=2)
+    >>> layer
+    Conv2d(1, 6, kernel_size=(5, 5), padding=(2, 2))
+    >>> layer(ops.zeros((2, 1, 28, 28))).shape
+    (2, 6, 28, 28)
+    """
+
+    axes = 2
+
+
+class Conv3d(Convolution):
+    """A convolution along three axes, such as those of a film or a scan; see `Conv2d`.
+
+    Shape: (N, in_channels, D, H, W) gives (N, out_channels, D', H', W'), each size with
+    D' = (D + 2 padding - dilation (kernel_size - 1) - 1)/stride + 1, rounded down.
+
+    Raises:
+        OptionError: a size below 1, groups that do not divide, or an unknown padding.
+        ShapeError: (when called) another number of channels, or a kernel larger than the input.
+
+    >>> Conv3d(1, 2, 3)(ops.zeros((1, 1, 5, 6, 7))).shape
+    (1, 2, 3, 4, 5)
+    """
+
+    axes = 3
+
+
+class ConvTranspose2d(Convolution):
+    """The transpose of a convolution: it enlarges pictures where a stride makes them smaller.
+
+    `output_padding` is added to the size at the end of each axis: with a stride, pictures of
+    several sizes are convolved to one size, and this chooses among them.
+
+    Shape: (N, in_channels, H, W) gives (N, out_channels, H', W'), with
+    H' = (H - 1) stride - 2 padding + dilation (kernel_size - 1) + output_padding + 1; weight
+    (in_channels, out_channels/groups, *kernel_size), as PyTorch has it.
+
+    Raises:
+        OptionError: a size below 1, groups that do not divide, or an output_padding that is as
+            large as both stride and dilation.
+        ShapeError: (when called) another number of channels.
+
+    Reference: Zeiler, Krishnan, Taylor and Fergus, "Deconvolutional networks", CVPR 2010.
+
+    >>> ConvTranspose2d(8, 3, 4, stride=2, padding=1)(ops.zeros((2, 8, 7, 7))).shape
+    (2, 3, 14, 14)
+    """
+
+    axes = 2
+
+    def __init__(  # noqa: PLR0913, PLR0917 - PyTorch's arguments
+        self,
+        in_channels: int,
+        out_channels: int,
+        kernel_size: Sizes,
+        stride: Sizes = 1,
+        padding: Sizes = 0,
+        output_padding: Sizes = 0,
+        groups: int = 1,
+        bias: bool = True,
+        dilation: Sizes = 1,
+        **options: Any,
+    ):
+        super().__init__(
+            in_channels,
+            out_channels,
+            kernel_size,
+            stride,
+            padding,
+            dilation,
+            groups,
+            bias,
+            **options,
+        )
+        if isinstance(self.padding, str):
+            raise OptionError(f"ConvTranspose2d: padding is {padding!r}; expected numbers.")
+        self.output_padding = several(
+            "ConvTranspose2d", "output_padding", output_padding, self.axes, least=0
+        )
+        for more, step, gap in zip(self.output_padding, self.stride, self.dilation, strict=True):
+            if more >= max(step, gap):
+                raise OptionError(
+                    f"ConvTranspose2d: output_padding is {output_padding!r} with stride "
+                    f"{self.stride} and dilation {self.dilation}; expected less than one of them."
+                )
+
+    def _weight_shape(self) -> tuple[int, ...]:
+        return (self.in_channels, self.out_channels // self.groups, *self.kernel_size)
+
+    def options(self) -> dict[str, Any]:
+        return {**super().options(), "output_padding": self.output_padding}
+
+    def forward(self, x: Any) -> Any:
+        shape = shape_of(x)
+        check_pictures(shape, self.axes, self.in_channels)
+        if shape[1] != self.in_channels:
+            raise ShapeError(
+                f"the input has {shape[1]} channels on axis 1; expected {self.in_channels}."
+            )
+        rows = zip(
+            shape[2:],
+            self.kernel_size,
+            self.stride,
+            self._pairs(),
+            self.dilation,
+            self.output_padding,
+            strict=True,
+        )
+        out = ops.conv_transpose(
+            x,
+            self.weight,
+            shape=tuple(
+                (n - 1) * s - 2 * p + d * (k - 1) + more + 1 for n, k, s, (p, _), d, more in rows
+            ),
+            stride=self.stride,
+            padding=self._pairs(),
+            dilation=self.dilation,
+            groups=self.groups,
+        )
+        return self._with_bias(out)
