@@ -67,6 +67,9 @@ def run(setup: Setup, whole: Whole, threads: int) -> None:
     """
     contender = whole.contender
     environment = {**setup.environment(contender, threads), "HOME": str(setup.folder / "home")}
+    # All have their bytecode, as what is installed has, also where this shell forbids to write it.
+    environment |= {"PYTHONPYCACHEPREFIX": str(setup.folder / "bytecode")}
+    environment.pop("PYTHONDONTWRITEBYTECODE", None)
     if contender.fresh:
         prepare(setup.folder, "--forget", environment)
     command = [setup.python(contender), str(HERE / "whole.py"), contender.build]

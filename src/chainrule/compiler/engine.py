@@ -11,15 +11,30 @@ from chainrule.compiler.target import Target
 
 
 @cache
-def _ready() -> None:
+def _native_is_ready() -> None:
+    llvm.initialize_native_target()
+    llvm.initialize_native_asmprinter()
+
+
+@cache
+def _all_are_ready() -> None:
     llvm.initialize_all_targets()
     llvm.initialize_all_asmprinters()
 
 
+def _described(triple: str) -> Any:
+    """What LLVM knows of a kind of processor; all kinds together take 10 MB, so this one first."""
+    _native_is_ready()
+    try:
+        return llvm.Target.from_triple(triple)
+    except RuntimeError:
+        _all_are_ready()
+        return llvm.Target.from_triple(triple)
+
+
 def machine_for(target: Target) -> Any:
     """LLVM's description of a processor."""
-    _ready()
-    found = llvm.Target.from_triple(target.triple)
+    found = _described(target.triple)
     return found.create_target_machine(
         cpu=target.cpu, features=target.features, opt=2, reloc="pic", codemodel="small"
     )

@@ -29,7 +29,9 @@ class DataInfo:
     @classmethod
     def of(cls, data: Dataset) -> "DataInfo":
         """The facts of a data set; the checksum covers the targets and a part of the inputs."""
-        rows = np.unique(np.linspace(0, len(data) - 1, min(len(data), _MANY_ROWS)).astype(np.int64))
+        rows = np.linspace(0, len(data) - 1, min(len(data), _MANY_ROWS)).astype(np.int64)
+        # They rise, so that equal ones are neighbours. np.unique loads numpy.ma, for 20 ms.
+        rows = rows[np.diff(rows, prepend=-1) > 0]
         crc = zlib.crc32(np.ascontiguousarray(data.x[rows]).tobytes())
         return cls(
             name=data.name,
