@@ -43,7 +43,10 @@ def run(
         options.folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         parser.error(f"{options.folder} cannot be the folder of the figure: {error}")
-    numbers = measure(quick=options.quick)
+    try:
+        numbers = measure(quick=options.quick)
+    except MissingExtraError as error:
+        parser.error(str(error))
     sentences = finding(numbers)
     print(*sentences, sep="\n")
     try:

@@ -141,6 +141,52 @@ def test_loss_surfaces(quick: Any, program: Any) -> None:
     assert accuracy(squared.way[-1]) < 0.7
 
 
+def test_batch_norm(quick: Any) -> None:
+    numbers = quick("batch_norm")
+    for scale in (0.3, 0.01):
+        assert numbers["with", scale][-1] > numbers["without", scale][-1] + 0.1
+    assert numbers["with", 0.01][-1] > 0.9
+    assert numbers["without", 0.01][-1] < 0.2
+
+
+def test_batch_size(quick: Any) -> None:
+    small, middle, large = quick("batch_size").values()
+    assert small.accuracies[0] > middle.accuracies[0] > large.accuracies[0] + 0.2
+    assert small.spread > middle.spread > large.spread
+    # The noise falls with the root of the batch: from 10 to 1000 it would be a tenth.
+    assert 4 < small.spread / large.spread < 25
+
+
+def test_overfitting(quick: Any) -> None:
+    numbers = quick("overfitting")
+    for outcomes in numbers.values():
+        plain = outcomes["no remedy"]
+        assert plain.known == 1.0
+        assert plain.accuracy < 0.82
+        assert outcomes["early stopping"].known < 1.0
+        for name in ("L2", "weight decay", "max-norm", "noise", "mixup", "label smoothing"):
+            assert outcomes[name].loss < 0.95 * plain.loss, name
+    few, more = (outcomes["no remedy"] for outcomes in numbers.values())
+    assert more.accuracy > few.accuracy + 0.05
+
+
+def test_optimizer_comparison(quick: Any) -> None:
+    numbers = quick("optimizer_comparison")
+    assert numbers.best("Adam").losses[0] < numbers.best("SGD").losses[0]
+    assert min(numbers.best(name).accuracy for name in numbers.courses) > 0.85
+    assert numbers.between < numbers.within
+
+
+def test_random_search(quick: Any) -> None:
+    pytest.importorskip("optuna")
+    numbers = quick("random_search")
+    assert numbers.wins > 0.5
+    assert len({trial.parameters["lr"] for trial in numbers.grid.trials}) == 3
+    assert len({trial.parameters["lr"] for trial in numbers.random[0].trials}) == 9
+    penalties = [t.figure for t in numbers.grid.trials if t.parameters["lr"] == pytest.approx(0.1)]
+    assert np.ptp(penalties) < 1e-3 * penalties[0]
+
+
 def test_every_experiment_has_a_test() -> None:
     assert {f"test_{name}" for name in NAMES} <= set(globals())
 
