@@ -1,5 +1,6 @@
 """Compiled functions at the edges: unusual numbers, sizes, dtypes, places in memory, results."""
 
+import functools
 from collections.abc import Callable
 
 import numpy as np
@@ -76,6 +77,17 @@ FUNCTIONS: dict[str, tuple[Callable, list]] = {
         lambda x: tuple(cr.cast(x * 9, dtype=d) for d in ("int32", "uint8", "bool", "float16")),
         [np.abs(X)],
     ),
+    "whole numbers that only unsigned ones hold": (
+        lambda x: cr.cast(x, dtype="uint64"),
+        [np.array([2.0**63 + 2.0**12, 3.7, 2.0**52 + 1])],
+    ),
+    "a long chain": (lambda x: functools.reduce(lambda a, _: cr.relu(a) + x, range(400), x), [X]),
+    "rows of many vectors": (lambda x: cr.log_softmax(x, axis=1), [normal(3, 5000)]),
+    "rows of one": (lambda x: (cr.softmax(x, axis=1), cr.sum(x, axis=1)), [normal(100, 1)]),
+    "short rows side by side": (
+        lambda x: (cr.softmax(x, axis=1) * cr.max(x, axis=1)[:, None], cr.argmax(x, axis=1)),
+        [normal(100, 10, dtype="float32")],
+    ),
     "sums of many": (
         lambda x: (cr.sum(x), cr.mean(x, axis=0), cr.var(x, axis=1)),
         [normal(211, 503, dtype="float32")],
@@ -129,6 +141,23 @@ def test_special_numbers(dtype):
     x = special(dtype)
     judge(lambda x: [getattr(cr, name)(x) for name in UNARY], x)
     judge(lambda x, y: (x + y, x * y, x / y, cr.maximum(x, y), x < y), x[:, None], x)
+
+
+LOOPS: dict[str, Callable] = {
+    "scan": lambda x: cr.scan(lambda c, v: (cr.tanh(c + v), c * 2), x[0], x),
+    "a gradient through scan": lambda x: cr.grad(
+        lambda x: cr.sum(cr.scan(lambda c, v: (cr.tanh(c + v), c * 2), x[0], x)[1])
+    )(x),
+    "a branch": lambda x: cr.cond(cr.sum(x) > 0, lambda x: x * 2, lambda x: x - 1, x),
+}
+
+
+@pytest.mark.parametrize("name", LOOPS)
+def test_loops_and_branches_run_in_between(name):
+    function = LOOPS[name]
+    made, wanted = (cr.tree.flatten(f(X * 1.0))[0] for f in (compiled(function), function))
+    for one, other in zip(made, wanted, strict=True):
+        np.testing.assert_allclose(one, other, rtol=1e-12, atol=1e-14)
 
 
 def test_trees_of_arguments_and_results_keep_their_kinds():

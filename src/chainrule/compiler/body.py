@@ -7,7 +7,7 @@ import numpy as np
 from llvmlite import ir
 
 from chainrule.compiler.code import I64, Code, Part, parts_of
-from chainrule.compiler.groups import FULL, ROW, Group
+from chainrule.compiler.groups import FULL, Group
 from chainrule.compiler.lanes import Lanes, Value
 from chainrule.compiler.lowered import Places, Selection, is_number, memory_dtype
 from chainrule.graph.node import Node
@@ -37,7 +37,6 @@ class Body:
         self.places = places
         self.addresses = addresses
         self.fault = fault
-        self.given: dict[Node, Callable[[Sequence, Part], Value]] = {}
         self.lane_axis = -1
 
     def width(self) -> int:
@@ -56,17 +55,28 @@ class Body:
 
     def value(self, node: Node, index: Sequence, part: Part, memo: dict) -> Value:
         """A member or an argument of one, from `index` on; `memo` holds what is known there."""
-        known = memo.get(node)
-        if known is not None:
-            return known
-        made = self._compute(node, index, part, memo)
-        memo[node] = made
-        return made
+        for member in self._unknown(node, memo):
+            memo[member] = self._compute(member, index, part, memo)
+        return memo[node]
+
+    def _unknown(self, node: Node, memo: dict) -> list[Node]:
+        """A member and what it needs of the others, in order. No recursion: chains may be long."""
+        order: dict[Node, None] = {}
+        waiting = [(node, False)]
+        while waiting:
+            member, ready = waiting.pop()
+            if member in memo or member in order:
+                continue
+            if ready or not callable(member.op.emit):
+                order[member] = None
+                continue
+            waiting.append((member, True))
+            roots = [self.places.refs[arg].root for arg in member.args]
+            waiting += [(root, False) for root in reversed(roots) if root in self.group.roles]
+        return list(order)
 
     def _compute(self, node: Node, index: Sequence, part: Part, memo: dict) -> Value:
         lanes = self.code.lanes(part.width)
-        if node in self.given:
-            return self.given[node](index, part)
         emit = node.op.emit
         if isinstance(emit, Gather):
             return gathered(self, node, index, part)
@@ -83,9 +93,7 @@ class Body:
         if is_number(root):
             return number(lanes, root.value, root.aval.weak)
         if root in self.group.roles:
-            if self.group.roles[root] == ROW and part.width > 1:
-                return lanes.splat(memo[root])
-            return self.value(root, index, part, memo)
+            return lanes.splat(memo[root])
         view = self.places.on(arg, node.aval.shape, self.group.dims[: len(index)])
         return self.load(root, view, index, part)
 

@@ -130,6 +130,11 @@ class Lanes:
             wide = self.type_of(_INT)
             name = f"llvm.fptosi.sat.{_mangled(wide)}.{_mangled(x.ir.type)}"
             whole = self._intrinsic(name, wide, x.ir)
+            if new == np.uint64:
+                # The upper half of what it holds lies beyond int64.
+                upper = self._intrinsic(name.replace("fptosi", "fptoui"), wide, x.ir)
+                beyond = self._compare(">=", x, self.constant(2.0**63, x.dtype))
+                whole = b.select(beyond, upper, whole)
             return whole if to == wide else b.trunc(whole, to)
         if new.kind == "f":
             return b.sitofp(x.ir, to) if old.kind == "i" else b.uitofp(x.ir, to)
