@@ -93,6 +93,16 @@ def numbers(*shape: int) -> np.ndarray:
     return rng.normal(rng.key(5), shape).astype(np.float64)
 
 
+def normed(layer: Any) -> Callable[[Any], nn.Module]:
+    """A maker of a net with a norm after its first layer."""
+
+    def make(dtype: Any) -> nn.Module:
+        first, last = nn.Linear(3, 4, dtype=dtype), nn.Linear(4, 3, dtype=dtype)
+        return nn.Sequential(first, layer(4, dtype=dtype), nn.ReLU(), last)
+
+    return make
+
+
 def mlp(*parts: Any) -> Callable[[Any], nn.Module]:
     """A maker of a net from widths and activations."""
 
@@ -133,5 +143,9 @@ CASES = {
         lambda dtype: Recurrent(dtype, scan=True), numbers(2, 3, 2), np.array([0, 1])
     ),
     "a convolution": Case(Convolution, numbers(2, 3, 3), np.array([0, 1])),
+    "batch norm": Case(
+        normed(nn.BatchNorm), numbers(5, 3), np.array([0, 1, 2, 1, 0]), optimizer="adam"
+    ),
+    "layer norm": Case(normed(nn.LayerNorm), numbers(2, 3), np.array([0, 1])),
     "dropout": Case(mlp((3, 8), nn.Dropout, (8, 2)), numbers(2, 3), np.array([1, 0])),
 }

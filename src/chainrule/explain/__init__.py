@@ -18,6 +18,7 @@ Where the numbers come from:
                    note of which derivative each result is and over which paths it came
     layout.py      finds out which nodes only move numbers about
     naming.py      symbols for values, from where they stand
+    moments.py     finds the means, variances and normalised values of norms
     writing.py     formulas, from the LaTeX of the op records; `formula.py` reads that LaTeX into a
                    tree, which writes text, LaTeX and MathML (`mathml.py`)
     worked.py      one entry with numbers: the terms of a sum come from the op's own derivative

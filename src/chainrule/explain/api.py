@@ -18,7 +18,7 @@ from chainrule.explain.document import Report
 from chainrule.explain.report import LEVELS
 from chainrule.explain.step import Task
 from chainrule.explain.words import CATALOGUES
-from chainrule.nn import Module, keyed, losses
+from chainrule.nn import Module, keyed, losses, swapped
 from chainrule.nn.regularization import random_layers
 from chainrule.optim import Optimizer, clip_by_norm, clip_by_value
 from chainrule.train.settings import Settings
@@ -146,7 +146,8 @@ def prepare(
     inputs, targets = _batch(model, x, y)
     kind = optim.by_name(optimizer) if isinstance(optimizer, str) else optimizer
     key = _keyed(model, chosen)
-    with key():
+    # The trial leaves the model's buffers as they were.
+    with key(), swapped(model, {}):
         function, targets = _loss(model, inputs, targets, loss)
     task = Task(
         model,

@@ -35,6 +35,7 @@ def content_of(builder: Builder, weight: str | None = None) -> Content:
         *forward_sections(builder),
         backward_section(builder),
         *update_sections(builder),
+        *buffer_sections(builder),
         after_section(builder),
     ]
     if weight is not None:
@@ -175,7 +176,7 @@ def _slope_statements(builder: Builder, slope: Slope, number: int) -> list[State
         if path.term in builder.names and path.term not in builder.keys:
             found += builder.statements(path.term, [_slope_words(builder, slope, path.user)])
     key = rng.fold_in(rng.key(0), number)
-    numeric = builder.differences.residual(slope.of, slope.total, key)
+    numeric = builder.numeric(slope.of, slope.total, key)
     users = [path.user for path in slope.paths]
     words = (
         Message("slope.paths", {"count": len(paths)})
@@ -202,8 +203,10 @@ def _slope_words(builder: Builder, slope: Slope, user: Node) -> Message:
             break
         slope, user = slope._replace(of=user), after
     position = next((i for i, arg in enumerate(user.args) if arg is slope.of), 0)
-    name = getattr(user.op, "name", "any")
-    through = builder.names.get(user, "")
+    moments = builder.naming.moments
+    whole = moments.seen(user)
+    name = moments.roles.get(whole) or getattr(user.op, "name", "any")
+    through = builder.names.get(whole, "")
     batch = ".batch" if builder.step.x.aval.shape[0] > 1 else ""
     return Message(
         f"slope.{name}.{position}{batch}",
@@ -263,6 +266,19 @@ def _asides(builder: Builder, path: str, shown: dict[str, Any]) -> list[Statemen
     residual = relative(np.asarray(step.values[steps[""]]), start - end, float(np.abs(start).max()))
     found[-1] = dataclasses.replace(found[-1], residual=max(residual, found[-1].residual or 0.0))
     return found
+
+
+def buffer_sections(builder: Builder) -> list[Section]:
+    """What the forward pass left in buffers, such as running statistics."""
+    found: list[Statement] = []
+    for path, node in builder.step.buffers.items():
+        if node in builder.names and node not in builder.keys:
+            key = f"buffer.{path.rpartition('.')[2]}"
+            found += builder.statements(node, [Message(key, {"path": path})], where=path)
+    if not found:
+        return []
+    intro = (Message("intro.buffers"),)
+    return [Section("buffers", Message("section.buffers"), tuple(found), intro)]
 
 
 def after_section(builder: Builder) -> Section:

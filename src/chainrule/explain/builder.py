@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from chainrule import rng
 from chainrule.explain.checks import (
     Differences,
     Recomputer,
@@ -58,6 +59,16 @@ class Builder:
         self.keys: dict[Node, str] = {}
         self.nodes: dict[str, Node] = {}
         self.used: Counter[str] = Counter()
+
+    def numeric(self, node: Node, slope: Node, key: rng.Key) -> float:
+        """How far a derivative is from central differences.
+
+        Where its terms cancel, relative to these: see `Recomputer.residual`.
+        """
+        found = self.differences.residual(node, slope, key)
+        if found <= self.tolerance[1]:
+            return found
+        return self.differences.residual(node, slope, key, self.recomputer.shown(slope))
 
     def key_for(self, symbol: str) -> str:
         """A key that no other statement has."""
@@ -127,7 +138,7 @@ class Builder:
         """The words about a value: those of its op in this role, with its counts."""
         value = np.asarray(self.step.values[node])
         inner = self.layout.source(node, ())
-        op = getattr(inner.op, "name", "any")
+        op = self.naming.moments.roles.get(node) or getattr(inner.op, "name", "any")
         facts = {
             "op": op,
             "size": value.size,

@@ -28,6 +28,7 @@ STEP = 6e-6
 
 
 _NUDGE = 1e-6
+_GOLDEN = (5**0.5 - 1) / 2
 _FEW = 1_000_000
 """Steps of more numbers are not computed again in extended precision, which takes long."""
 
@@ -61,10 +62,15 @@ class Recomputer:
         plain = relative(again, value)
         if plain <= self.tolerance or again.dtype.kind != "f":
             return plain
+        shown = self.shown(node)
+        return relative(again, value, shown) if np.isfinite(shown) else plain
+
+    def shown(self, node: Node) -> float:
+        """How large the numbers put into a formula are, as far as they show in its result."""
+        again = np.asarray(self._compute(node, self._given, root=True))
         moved = np.asarray(self._compute(node, self._nudged, root=True))
         with np.errstate(all="ignore"):
-            shown = float(np.abs(moved - again).max()) / _NUDGE
-        return relative(again, value, shown) if np.isfinite(shown) else plain
+            return float(np.abs(moved - again).max(initial=0.0)) / _NUDGE
 
     def exchanged(self, node: Node, others: Mapping[Node, Any]) -> np.ndarray:
         """The value again, with other numbers for some of the values that it is computed from."""
@@ -120,8 +126,9 @@ class Recomputer:
         value = self._given(node)
         if not isinstance(value, np.ndarray) or value.dtype.kind != "f":
             return value
-        signs = np.where(np.arange(value.size) % 2 == 0, 1.0, -1.0).reshape(value.shape)
-        return value * (1.0 + _NUDGE * signs)
+        # No two entries by the same share: nothing that cancels goes on cancelling.
+        shares = 2.0 * ((np.arange(value.size) + 1.0) * _GOLDEN % 1.0) - 1.0
+        return value * (1.0 + _NUDGE * shares.reshape(value.shape))
 
     def _apply(self, node: Node, args: list) -> Any:
         with np.errstate(all="ignore"):
@@ -193,8 +200,8 @@ class Differences:
         behind = self.loss({node: start - step * direction})
         return (ahead - behind) / (2 * step)
 
-    def residual(self, node: Node, slope: Node, key: rng.Key) -> float:
-        """How far a derivative is from central differences, relative to its norm.
+    def residual(self, node: Node, slope: Node, key: rng.Key, scale: float = 0.0) -> float:
+        """How far a derivative is from central differences, relative to its norm or to `scale`.
 
         The direction is the derivative itself and a random one, so that small derivatives are seen
         over rounding, and wrong entries are seen at all.
@@ -207,7 +214,7 @@ class Differences:
         expected = float((found * direction).sum())
         # Where a step crosses a kink, as of max(0, x), a shorter one tells.
         off = min(abs(self.along(node, direction, s) - expected) for s in (STEP, STEP / 30))
-        return off / max(norm, _NOISE * max(1.0, abs(self.loss({}))))
+        return off / max(norm, scale, _NOISE * max(1.0, abs(self.loss({}))))
 
 
 def _double(option: Any) -> Any:
@@ -225,7 +232,7 @@ def against_framework(task: Task, step: Step) -> dict[str, float]:
     buffers = {path: leaf for path, leaf in task.leaves.items() if path not in parameters}
 
     def loss_of(trained: dict[str, Any]) -> Any:
-        return task.losses({**buffers, **trained}, task.x, task.y)[1]
+        return task.losses({**buffers, **trained}, task.x, task.y).loss
 
     loss, gradients = value_and_grad(loss_of)(parameters)
     moved, _ = task.update(parameters, gradients, task.memory, task.count, task.lr)
@@ -237,4 +244,8 @@ def against_framework(task: Task, step: Step) -> dict[str, float]:
         ):
             value = np.asarray(step.values[own[path]])
             found[f"{name} {path}"] = relative(np.asarray(group[path]), value)
+    assigned = task.losses(task.leaves, task.x, task.y).buffers
+    for path, node in step.buffers.items():
+        value = np.asarray(step.values[node])
+        found[f"buffer {path}"] = relative(np.asarray(assigned[path]), value)
     return found

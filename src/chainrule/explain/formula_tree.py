@@ -4,6 +4,7 @@ The dialect is small: what the templates of `ops/` use, and numbers such as 1.5e
 """
 
 import re
+import unicodedata
 from functools import lru_cache
 from types import MappingProxyType
 from typing import Any, NamedTuple
@@ -283,7 +284,7 @@ def _split_words(latex: str) -> list[str]:
 def _named(token: str) -> Atom:
     command, _, rest = token.partition("{")
     if command == r"\hat":
-        return Atom("name", f"{rest[:-1]}\u0302", token)
+        return Atom("name", unicodedata.normalize("NFC", f"{rest[:-1]}\u0302"), token)
     kind = {r"\operatorname": "function", r"\text": "words", r"\mathrm": "name"}[command]
     return Atom(kind, rest[:-1].replace(r"\_", "_"), token)
 

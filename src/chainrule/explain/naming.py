@@ -6,12 +6,14 @@ derivatives by. A value without a name is written out inside the formulas that u
 is used twice or its formula would be long: then it is u_1, u_2, ...
 """
 
+import itertools
 import re
 from collections import Counter
 from collections.abc import Iterable
 from types import MappingProxyType
 
 from chainrule.explain.layout import Layout
+from chainrule.explain.moments import SYMBOLS, moments_of
 from chainrule.explain.step import Step
 from chainrule.graph import Node
 from chainrule.nn import Module
@@ -46,6 +48,7 @@ class Naming:
         self.layout = layout
         self.names: dict[Node, str] = {}
         self.users = Counter(arg for node in step.graph.calls for arg in set(node.args))
+        self.moments = moments_of(step.forward, layout)
         self.leaf_symbols = self._name_leaves()
         self.forward = self._name_forward(model)
         self._name_slopes()
@@ -89,7 +92,7 @@ class Naming:
             beyond = beyond or step.output in node.args
             if node is step.loss:
                 self.names[node] = "L"
-            elif node in self.names or self.layout.move(node) is not None:
+            elif node in self.names or self._unnamed(node):
                 continue
             elif node in last:
                 weighs = node.place.scope in parametric
@@ -99,6 +102,9 @@ class Naming:
                     symbol = primed(symbol)
                 self.names[node] = symbol
                 taken.add(symbol)
+            elif self.moments.roles.get(node) in SYMBOLS:
+                number = counts["z"] + (node.place.scope in parametric)
+                self.names[node] = self._free(node, number, taken)
             elif self._written_out(node, beyond):
                 continue
             else:
@@ -107,6 +113,18 @@ class Naming:
             named.append(node)
         self.count = counts["u"]
         return named
+
+    def _unnamed(self, node: Node) -> bool:
+        """Whether a call only moves numbers, or is a part of a mean."""
+        return self.layout.move(node) is not None or node in self.moments.inside
+
+    def _free(self, node: Node, number: int, taken: set[str]) -> str:
+        """The symbol of a part of a norm, with the number of its layer."""
+        symbol = f"{SYMBOLS[self.moments.roles[node]]}_{{{number}}}"
+        while symbol in taken:
+            symbol = primed(symbol)
+        taken.add(symbol)
+        return symbol
 
     def _written_out(self, node: Node, beyond: bool) -> bool:
         """Whether a call inside a module or, `beyond` the output, of the loss needs no name."""
@@ -133,7 +151,7 @@ class Naming:
                 self.names[slope.total] = partial(symbol)
             for number, path in enumerate(slope.paths if len(slope.paths) > 1 else (), 1):
                 if path.term.op is not None:
-                    way = self.names.get(path.user, str(number))
+                    way = self.names.get(self.moments.seen(path.user), str(number))
                     self.names.setdefault(path.term, f"{{{partial(symbol)}}}_{{{way}}}")
 
     def _name_updates(self) -> None:
@@ -144,6 +162,8 @@ class Naming:
                 for name, held in group[path].items():
                     letter = name if len(name) == 1 else _LETTERS.get(name, _word(name))
                     self.names.setdefault(held, f"{letter}_{{{when}}}")
+        for path, node in step.buffers.items():
+            self.names.setdefault(node, primed(self.leaf_symbols[path]))
         for steps in step.asides.values():
             for symbol, node in steps.items():
                 if symbol and node.op is not None:
@@ -190,19 +210,12 @@ class Naming:
 
 def _last_of_each_module(forward: Iterable[Node], leaf_modules: set[str]) -> set[Node]:
     """The node that gives a module's output, each time that the module is called."""
-    nodes = list(forward)
     last = set()
-    for node, after in zip(nodes, [*nodes[1:], None], strict=True):
-        inside = node.place.scope in leaf_modules and node.place.module
-        if inside and (after is None or not _together(node, after) or node not in after.args):
-            last.add(node)
+    for place, calls in itertools.groupby(forward, lambda n: (n.place.scope, n.place.module)):
+        if place[0] in leaf_modules and place[1]:
+            made = list(calls)
+            last |= set(made) - {arg for node in made for arg in node.args}
     return last
-
-
-def _together(node: Node, other: Node) -> bool:
-    """Whether the same module makes both."""
-    a, b = node.place, other.place
-    return (a.scope, a.module) == (b.scope, b.module)
 
 
 def _word(name: str) -> str:

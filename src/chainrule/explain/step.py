@@ -25,6 +25,14 @@ from chainrule.optim import Optimizer
 from chainrule.tensor import Tensor
 
 
+class Pass(NamedTuple):
+    """What a forward pass gives: the output, the loss, and what it assigned to buffers, by path."""
+
+    output: Any
+    loss: Any
+    buffers: dict[str, Any]
+
+
 @dataclass(frozen=True)
 class Task:
     """What is explained: a step of an optimizer on a model, from samples and their targets.
@@ -64,15 +72,17 @@ class Task:
         share = self.parts[path].lr / self.optimizer.lr
         return lr if share == 1 else lr * share
 
-    def losses(self, leaves: Mapping[str, Any], x: Any, y: Any) -> tuple[Any, Any]:
-        """The model's output and the loss, with these parameters and buffers."""
-        with swapped(self.model, leaves), self.keyed():
+    def losses(self, leaves: Mapping[str, Any], x: Any, y: Any) -> Pass:
+        """A forward pass with these parameters and buffers."""
+        with swapped(self.model, leaves) as held, self.keyed():
             output = self.model(x)
             loss = self.loss(output, y)
+            kept = dict(zip(held.paths, held.read(), strict=True))
         trained = [leaves[path] for path in self.parts]
         for penalty in self.penalties:
             loss = loss + penalty(trained)
-        return output, loss
+        assigned = {path: kept[path] for path in leaves if kept[path] is not leaves[path]}
+        return Pass(output, loss, assigned)
 
     def update(
         self,
@@ -115,7 +125,8 @@ class Step:
     `forward` are the calls that lead to the loss, in order; `slopes` the derivatives in the order
     of backpropagation; `expansions` the steps of fused ops, by the fused node; `sample_axes` the
     axes that grow with the batch; `asides` the textbook's form of each parameter's update; `again`
-    the calls of the forward pass after the update, by those before it.
+    the calls of the forward pass after the update, by those before it; `buffers` what the
+    forward pass left in buffers.
     """
 
     graph: Graph
@@ -131,6 +142,7 @@ class Step:
     leaves: dict[str, Node]
     gradients: dict[str, Node]
     moved: dict[str, Node]
+    buffers: dict[str, Node]
     memory: dict[str, dict[str, Node]]
     memory_after: dict[str, dict[str, Node]]
     after: Node
@@ -190,7 +202,7 @@ def _trace(task: Task, x: np.ndarray, y: np.ndarray) -> tuple[Graph, dict[str, A
     def training_step(parameters: Any, memory: Any, x: Any, y: Any, step: Any, lr: Any) -> list:
         level = new_level()
         tensors = {path: Tensor(parameters[path], level, True) for path in task.parts}
-        output, loss = task.losses({**parameters, **tensors}, x, y)
+        output, loss, buffers = task.losses({**parameters, **tensors}, x, y)
         result = node_of(output)
         if not isinstance(loss, Tensor) or node_of(loss) is None or result is None:
             raise TraceError(
@@ -212,7 +224,7 @@ def _trace(task: Task, x: np.ndarray, y: np.ndarray) -> tuple[Graph, dict[str, A
             part = task.parts[path]
             written = ASIDES.get(type(part), lambda *_: {})
             asides[path] = written(part, state, step, task.rate(path, lr))
-        _, after = task.losses({**parameters, **moved}, x, y)
+        after = task.losses({**parameters, **moved}, x, y).loss
         predicted: Any = 0.0
         for path, leaf in trained.items():
             predicted = predicted + ops.sum(gradients[path] * (moved[path] - leaf))
@@ -222,7 +234,7 @@ def _trace(task: Task, x: np.ndarray, y: np.ndarray) -> tuple[Graph, dict[str, A
         single = {"x": x, "y": y, "count": step, "lr": lr, "loss": loss}
         single["output"] = Traced(result, loss.level)
         single |= {"after": after, "predicted": predicted}
-        by_path = {"leaves": parameters, "gradients": gradients, "moved": moved}
+        by_path = {"leaves": parameters, "gradients": gradients, "moved": moved, "buffers": buffers}
         by_name = {"memory": memory, "memory_after": kept, "asides": asides}
         found.update(notes.all({**single, **by_path, **by_name}))
         return notes.outputs
@@ -359,7 +371,7 @@ def _assemble(graph: Graph, found: dict[str, Any], values: dict[Node, Any], axes
         for of, total, paths in found["slopes"]
     )
     names = ("x", "y", "lr", "count", "output", "loss", "after", "predicted")
-    groups = ("leaves", "gradients", "moved", "memory", "memory_after", "asides")
+    groups = ("leaves", "gradients", "moved", "buffers", "memory", "memory_after", "asides")
     return Step(
         graph=graph,
         values=values,

@@ -15,6 +15,9 @@ CHINESE: Mapping[str, str] = MappingProxyType(
         "section.loss": "损失",
         "section.backward": "反向：链式法则",
         "section.update": "更新 {path}",
+        "section.buffers": "模型从这一批记住的",
+        "intro.buffers": "这些数不参加训练，没有导数通向它们。前向计算把它们留到以后："
+        "模型使用时没有一批样本可用。",
         "section.after": "这一步之后",
         "section.weight": "一个权重：{name}",
         "section.check": "核对",
@@ -47,6 +50,15 @@ CHINESE: Mapping[str, str] = MappingProxyType(
         "forward.exp": "以 e 为底、每个元素为指数的幂。",
         "forward.log": "每个元素的对数。",
         "forward.sum": "相加。",
+        "forward.mean": "一起归一化的所有数的平均值。",
+        "forward.centred": "每个数离平均值有多远。",
+        "forward.variance": "方差：离平均值的距离的平方的平均值。",
+        "forward.steadied": "加上一个很小的数，以免除以 0。",
+        "forward.deviation": "标准差的倒数。",
+        "forward.normalised": "归一化：一起取的这些数现在平均值是 0，方差是 1"
+        "（几乎是 1，因为根号下加了很小的数）。",
+        "forward.scaled": "乘以一个学到的系数。",
+        "forward.shifted": "乘以 γ，再加上 β。两者都是学来的，所以这一层可以选择别的平均值和方差。",
         "forward.max": "取最大的。",
         # The loss
         "loss.any": "损失，一个数。",
@@ -82,6 +94,16 @@ CHINESE: Mapping[str, str] = MappingProxyType(
         "slope.multiply": "误差乘以另一个因子。",
         "slope.square": "误差乘以平方的斜率 2x。",
         "slope.sum": "和里的每个数分量相同。",
+        "slope.mean": "每个数在平均值里的份额相同，按这个份额得到误差。",
+        "slope.variance": "经过方差：误差乘以它的斜率，即 2d 除以数的个数。"
+        "d 在 d · d 中出现两次，所以两条路各传一半。",
+        "slope.centred": "每个数都减去了平均值：误差相加，再变号。",
+        "slope.steadied": "加法把误差原样传下去。",
+        "slope.deviation": "误差乘以 1/√v 的斜率 -1/(2v√v)。",
+        "slope.normalised": "误差乘以另一个因子。",
+        "slope.scaled": "误差乘以另一个因子。",
+        "slope.shifted": "加法把误差原样传下去。",
+        "slope.shifted.1.batch": "β 加在它的单元的每个值上：把这些误差相加。",
         "slope.cross_entropy_ids": "softmax 和对数合在一起，导数很简单：概率减去正确答案。",
         "slope.cross_entropy_ids.0.batch": "softmax 和对数合在一起，导数很简单：概率减去正确答案，"
         "这里再除以样本数。",
@@ -95,6 +117,12 @@ CHINESE: Mapping[str, str] = MappingProxyType(
         "update.memory": "优化器以前记住的（{name}）。",
         "update.corrected": "对从 0 开始做的校正。",
         "update.textbook": "同一步在教科书里的写法。代码把分子分母同乘一个根，省些计算。",
+        # Buffers
+        "buffer.any": "这一步之后的缓冲 {path}：前向计算改变了它。",
+        "buffer.running_mean": "滑动平均值向这一批的平均值移动一部分。",
+        "buffer.running_var": "滑动方差向这一批的方差移动一部分"
+        "（除以 n - 1 而不是 n，由样本估计方差就是这样）。",
+        "buffer.num_batches_tracked": "又看过了一批。",
         # After
         "after.loss": "用新参数在同样的样本上计算的损失。",
         "after.predicted": "导数预告损失下降 {predicted}：每个导数乘以参数的变化，再相加。"

@@ -15,6 +15,9 @@ ENGLISH: Mapping[str, str] = MappingProxyType(
         "section.loss": "The loss",
         "section.backward": "Backward: the chain rule",
         "section.update": "The update of {path}",
+        "section.buffers": "What the model remembers of this batch",
+        "intro.buffers": "These numbers are not trained: no derivative leads to them. The forward "
+        "pass keeps them for later, when the model is used and there is no batch.",
         "section.after": "After the step",
         "section.weight": "One weight: {name}",
         "section.check": "The check",
@@ -50,6 +53,16 @@ ENGLISH: Mapping[str, str] = MappingProxyType(
         "forward.exp": "e to the power of every entry.",
         "forward.log": "The logarithm of every entry.",
         "forward.sum": "Added up.",
+        "forward.mean": "The mean of all that is normalised together.",
+        "forward.centred": "How far each number is from the mean.",
+        "forward.variance": "The variance: the mean of the squared distances from the mean.",
+        "forward.steadied": "A small number is added, so that nothing is divided by 0.",
+        "forward.deviation": "One over the standard deviation.",
+        "forward.normalised": "Normalised: what was taken together now has mean 0 and variance 1 "
+        "(almost, for the small number under the root).",
+        "forward.scaled": "Scaled by a factor that is learnt.",
+        "forward.shifted": "Scaled by γ and shifted by β. Both are learnt, so that the layer can "
+        "choose another mean and variance.",
         "forward.max": "The largest one.",
         # The loss
         "loss.any": "The loss, one number.",
@@ -91,6 +104,19 @@ ENGLISH: Mapping[str, str] = MappingProxyType(
         "slope.multiply": "The error times the other factor.",
         "slope.square": "The error times the slope of the square, which is 2 x.",
         "slope.sum": "Every number in a sum counts the same.",
+        "slope.mean": "Every number has the same share in the mean, and takes that share of the "
+        "error.",
+        "slope.variance": "Through the variance: the error times its slope, which is 2 d over the "
+        "number of values. d stands twice in d · d, so half of it comes on each of two paths.",
+        "slope.centred": "The mean is subtracted everywhere: the errors are added up, with a "
+        "minus.",
+        "slope.steadied": "A sum passes the error on as it is.",
+        "slope.deviation": "The error times the slope of 1/√v, which is -1/(2 v √v).",
+        "slope.normalised": "The error times the other factor.",
+        "slope.scaled": "The error times the other factor.",
+        "slope.shifted": "A sum passes the error on as it is.",
+        "slope.shifted.1.batch": "β is added to every value of its unit: their errors are added "
+        "up.",
         "slope.cross_entropy_ids": "Softmax and logarithm together have a simple derivative: the "
         "probabilities minus the right answer.",
         "slope.cross_entropy_ids.0.batch": "Softmax and logarithm together have a simple "
@@ -106,6 +132,13 @@ ENGLISH: Mapping[str, str] = MappingProxyType(
         "update.corrected": "Corrected for having begun at 0.",
         "update.textbook": "The textbook's form of the same step. The code multiplies both sides "
         "of the fraction by a root, which saves work.",
+        # Buffers
+        "buffer.any": "The buffer {path} after the step: the forward pass changed it.",
+        "buffer.running_mean": "The running mean moves a part of the way to the mean of this "
+        "batch.",
+        "buffer.running_var": "The running variance moves a part of the way to that of this batch "
+        "(over n - 1 in place of n, as an estimate from a sample is).",
+        "buffer.num_batches_tracked": "One batch more has been seen.",
         # After
         "after.loss": "The loss on the same samples, with the new parameters.",
         "after.predicted": "The derivatives promise a fall of {predicted}: each times its "
