@@ -5,14 +5,28 @@ from typing import Any
 import numpy as np
 import pytest
 
-from chainrule import models, nn
-from chainrule.errors import OptionError
+import chainrule as cr
+from chainrule import data, models, nn, rng
+from chainrule.errors import OptionError, ShapeError
+
+PICTURES = [name for name in models.names() if models.takes_pictures(name)]
+ROWS = [name for name in models.names() if not models.takes_pictures(name)]
+
+
+def sample_shape(name: str) -> tuple[int, ...]:
+    return (3, 19, 16) if name in PICTURES else (6,)
+
+
+def dataset(name: str, classes: int = 3) -> data.Dataset:
+    """Numbers of the shape that a model takes, of as many classes."""
+    x = rng.normal(rng.key(0), (2 * classes, *sample_shape(name)))
+    return data.Dataset(x, np.arange(2 * classes) % classes)
 
 
 @pytest.mark.parametrize("name", models.names())
-def test_every_model_maps_features_to_logits_and_comes_back_from_data(name: str) -> None:
-    model = models.by_name(name, in_features=6, classes=3)
-    assert model(np.ones((5, 6))).shape == (5, 3)
+def test_every_model_maps_samples_to_logits_and_comes_back_from_data(name: str) -> None:
+    model = models.fitting(name, dataset(name))
+    assert model(np.ones((5, *sample_shape(name)))).shape == (5, 3)
     assert isinstance(model[-1], nn.Linear)
     config = nn.to_config(model)
     assert config is not None
@@ -42,7 +56,7 @@ def test_weights_are_drawn_to_fit_the_activation(activation: str, kind: type, in
 
 def test_the_initialiser_can_be_chosen() -> None:
     for name in models.names():
-        model = models.by_name(name, in_features=4, classes=2, init="normal(0.02)")
+        model = models.fitting(name, dataset(name), init="normal(0.02)")
         assert model[0].weight.init == "normal(0.02)"
 
 
@@ -64,3 +78,52 @@ def test_what_cannot_be_made(name: str, options: dict[str, Any], message: str) -
     usual = {} if options == {"in_features": 4} else {"in_features": 4, "classes": 2}
     with pytest.raises(OptionError, match=message):
         models.by_name(name, **usual, **options)
+
+
+def test_lenet_has_the_paper_s_numbers() -> None:
+    model = models.lenet((1, 28, 28), 10)
+    # 6 (25 + 1) + 16 (6 25 + 1) + 120 (400 + 1) + 84 (120 + 1) + 10 (84 + 1)
+    assert model.parameter_count == 61_706
+    assert models.lenet((1, 32, 32), 10).parameter_count == 61_706
+    shapes = [row.shape for row in model.summary((1, 28, 28)).rows]
+    assert shapes[:3] == ["(N, 6, 28, 28)", "(N, 6, 28, 28)", "(N, 6, 14, 14)"]
+    assert shapes[3:7] == ["(N, 16, 10, 10)", "(N, 16, 10, 10)", "(N, 16, 5, 5)", "(N, 400)"]
+
+
+def test_lenet_as_in_the_paper() -> None:
+    model = models.lenet((1, 28, 28), 10, activation="tanh", pooling="average")
+    assert [type(step).__name__ for step in model][:3] == ["Conv2d", "Tanh", "AvgPool2d"]
+    assert {step.weight.init for step in model if hasattr(step, "weight")} == {"xavier_uniform"}
+
+
+def test_the_simple_convolutional_net() -> None:
+    model = models.cnn((1, 28, 28), 10)
+    assert model.parameter_count == 30 * 26 + (30 * 12 * 12 + 1) * 100 + 101 * 10
+
+
+@pytest.mark.parametrize("name", PICTURES)
+def test_convolutional_nets_learn_alike_compiled_and_not(name: str) -> None:
+    pytest.importorskip("chainrule.compiler", reason="needs llvmlite")
+    pictures = dataset(name, classes=4)
+    options: dict[str, Any] = {"batch_size": 4, "epochs": 4, "optimizer": "adam(lr=0.003)"}
+    rows = []
+    for compiled in (False, True):
+        model = models.fitting(name, pictures).initialize(1)
+        run = cr.fit(model, pictures, show=False, compile=compiled, **options)
+        rows.append([row["loss"] for row in run.history])
+    np.testing.assert_allclose(rows[0], rows[1], rtol=2e-4)
+    assert rows[0][-1] < rows[0][0]
+
+
+@pytest.mark.parametrize(
+    ("name", "shape", "message"),
+    [
+        ("lenet", (784,), r"lenet: samples have shape \(784,\); expected pictures"),
+        ("cnn", (28, 28, 1), "the channels seem to stand last"),
+        ("lenet", (1, 15, 28), "expected sides of 16 or more"),
+        ("cnn", (1, 5, 28), "expected sides of 6 or more"),
+    ],
+)
+def test_what_are_no_pictures_for_it(name: str, shape: tuple[int, ...], message: str) -> None:
+    with pytest.raises(ShapeError, match=message):
+        models.by_name(name, in_shape=shape, classes=10)

@@ -1,7 +1,6 @@
 """The commands: each calls the public API and shows what came of it."""
 
 import dataclasses
-import math
 import shlex
 import sys
 from argparse import Namespace
@@ -32,7 +31,11 @@ def train(options: Namespace, console: Console, environment: Environment) -> int
     if options.out is not None:
         cr.train.check_free(options.out)
     source = _source(options)
-    data, test = source.open(cache=environment.cache, progress=console.download)
+    data, test = source.open(
+        flatten=not cr.models.takes_pictures(options.model),
+        cache=environment.cache,
+        progress=console.download,
+    )
     model = _model(options, data)
     console.note(
         f"{data.name}: {len(data):,} samples to train on, {len(test):,} to test on; "
@@ -64,7 +67,11 @@ def find_lr(options: Namespace, console: Console, environment: Environment) -> i
     """`chainrule find-lr`."""
     optimizer = _optimizer(options)
     source = _source(options)
-    data, _ = source.open(cache=environment.cache, progress=console.download)
+    data, _ = source.open(
+        flatten=not cr.models.takes_pictures(options.model),
+        cache=environment.cache,
+        progress=console.download,
+    )
     found = cr.train.find_lr(
         _model(options, data),
         data,
@@ -115,10 +122,9 @@ def _source(options: Namespace) -> "cr.train.Source":
 
 def _model(options: Namespace, data: "cr.data.Dataset") -> "cr.nn.Module":
     """The model that was asked for, with the inputs and outputs that the data needs."""
-    return cr.models.by_name(
+    return cr.models.fitting(
         options.model,
-        in_features=math.prod(data.x.shape[1:]),
-        classes=len(data.classes) or data.y.shape[1],
+        data,
         **_given(
             hidden=options.hidden,
             activation=options.activation,

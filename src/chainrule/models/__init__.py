@@ -2,11 +2,14 @@
 
 import inspect
 import itertools
+import math
 from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any
 
+from chainrule.data import Dataset
 from chainrule.errors import OptionError, unknown
+from chainrule.models.convolutional import cnn, lenet
 from chainrule.models.gates import Xor, gate
 from chainrule.nn import (
     BatchNorm,
@@ -20,7 +23,20 @@ from chainrule.nn import (
 )
 from chainrule.nn.init import Initializer
 
-__all__ = ["Xor", "activations", "by_name", "gate", "mlp", "names", "norms", "perceptron"]
+__all__ = [
+    "Xor",
+    "activations",
+    "by_name",
+    "cnn",
+    "fitting",
+    "gate",
+    "lenet",
+    "mlp",
+    "names",
+    "norms",
+    "perceptron",
+    "takes_pictures",
+]
 
 
 _NORMS: Mapping[str, Callable[[int], Module]] = MappingProxyType(
@@ -94,7 +110,7 @@ def perceptron(
 
 
 _MODELS: MappingProxyType[str, Callable[..., Sequential]] = MappingProxyType(
-    {"mlp": mlp, "perceptron": perceptron}
+    {"mlp": mlp, "perceptron": perceptron, "cnn": cnn, "lenet": lenet}
 )
 
 
@@ -102,7 +118,7 @@ def names() -> tuple[str, ...]:
     """The names of the models.
 
     >>> names()
-    ('mlp', 'perceptron')
+    ('mlp', 'perceptron', 'cnn', 'lenet')
     """
     return tuple(_MODELS)
 
@@ -125,6 +141,43 @@ def activations() -> tuple[str, ...]:
     return catalogue.names()
 
 
+def takes_pictures(name: str) -> bool:
+    """Whether a model takes pictures (n, channels, height, width), and not rows of numbers.
+
+    Raises:
+        OptionError: no model has that name.
+
+    >>> takes_pictures("lenet"), takes_pictures("mlp")
+    (True, False)
+    """
+    return "in_shape" in inspect.signature(_find(name)).parameters
+
+
+def _find(name: str) -> Callable[..., Sequential]:
+    make = _MODELS.get(str(name).lower())
+    if make is None:
+        raise unknown("model", name, _MODELS)
+    return make
+
+
+def fitting(name: str, data: Dataset, **options: Any) -> Sequential:
+    """Make a model with the inputs and outputs that a data set needs.
+
+    Raises:
+        ShapeError: the model takes pictures, and the data has none.
+        OptionError: an unknown name or option, or an option outside its range.
+
+    >>> from chainrule import data
+    >>> fitting("perceptron", data.moons(10))
+    Sequential(
+      (0): Linear(in_features=2, out_features=2, bias=True)
+    )
+    """
+    shape = data.x.shape[1:]
+    inputs = {"in_shape": shape} if takes_pictures(name) else {"in_features": math.prod(shape)}
+    return by_name(name, classes=len(data.classes) or data.y.shape[1], **inputs, **options)
+
+
 def by_name(name: str, **options: Any) -> Sequential:
     """Make a model from its name and options.
 
@@ -134,14 +187,13 @@ def by_name(name: str, **options: Any) -> Sequential:
     >>> len(by_name("mlp", in_features=4, classes=3, hidden=(5,)))
     3
     """
-    make = _MODELS.get(str(name).lower())
-    if make is None:
-        raise unknown("model", name, _MODELS)
+    make = _find(name)
     known = inspect.signature(make).parameters
     for option in options:
         if option not in known:
             raise unknown(f"option of {name}", option, known)
     missing = [o for o, p in known.items() if p.default is p.empty and o not in options]
     if missing:
-        raise OptionError(f"model {name!r} needs {missing[0]}, such as {missing[0]}=10.")
+        example = "(1, 28, 28)" if missing[0] == "in_shape" else "10"
+        raise OptionError(f"model {name!r} needs {missing[0]}, such as {missing[0]}={example}.")
     return make(**options)

@@ -2,13 +2,13 @@
 
 import ast
 import inspect
-import math
 from collections.abc import Iterable, Mapping
 from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
 from chainrule import models, optim
+from chainrule.data import Dataset
 from chainrule.errors import OptionError, unknown
 from chainrule.settings import Range, number
 from chainrule.train import Callback, Run, Settings, Source, fit
@@ -77,9 +77,12 @@ class Training:
         self.data = data
         self.cache = cache
         self.hold_out = number("Training", "hold_out", hold_out, _SHARE)
-        train, _ = Source(data).open(cache=cache)
-        self.parts = train.split(self.hold_out, seed=0)
-        self.metric = metric or ("val_accuracy" if train.classes else "val_loss")
+        self.parts = self._open(flatten=True)
+        self.metric = metric or ("val_accuracy" if self.parts[0].classes else "val_loss")
+
+    def _open(self, flatten: bool) -> tuple[Dataset, Dataset]:
+        train, _ = Source(self.data).open(flatten=flatten, cache=self.cache)
+        return train.split(self.hold_out, seed=0)
 
     @property
     def larger_is_better(self) -> bool:
@@ -117,11 +120,12 @@ class Training:
         """
         self.check(parameters)
         given = {name: _read(name, value) for name, value in parameters.items()}
-        train, validation = self.parts
-        model = models.by_name(
-            given.pop("model", "mlp"),
-            in_features=math.prod(train.x.shape[1:]),
-            classes=len(train.classes) or train.y.shape[1],
+        name = given.pop("model", "mlp")
+        pictures = models.takes_pictures(name)
+        train, validation = self._open(flatten=False) if pictures else self.parts
+        model = models.fitting(
+            name,
+            train,
             **{name: given.pop(name) for name in _model_options("mlp") if name in given},
         )
         run = fit(
