@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 
 from chainrule.graph import Graph
-from chainrule.ops.table import PROJECT, Op
+from chainrule.ops.table import Op
 
 KINKED = frozenset({"absolute", "clip", "maximum", "minimum", "relu"})
 """Their slope is at most 1 everywhere; at a kink, that of either side may count."""
@@ -28,6 +28,9 @@ ROUNDED_ONCE = KINKED | ARITHMETIC | CHOICES
 OTHERS = 16.0
 """In units of u: 4 ULP for each of NumPy's and the compiler's own functions, twice that for what is
 composed of two of them."""
+CLASSES = frozenset({"isfinite", "isinf", "isnan"})
+"""What a small error does not change."""
+SAME = frozenset({"checked_ids", "copy", "stop_gradient"})
 COMPARISONS = frozenset({"equal", "greater", "greater_equal", "less", "less_equal", "not_equal"})
 STEPS = frozenset({"ceil", "floor", "round", "sign", "trunc"})
 TERMS = {
@@ -50,26 +53,18 @@ def run_with_bounds(graph: Graph, values: list) -> tuple[list, list[np.ndarray]]
             if node.op is None:
                 known[node] = (node.value, np.zeros(np.shape(node.value)))
                 continue
-            pairs = [known[arg] for arg in node.args]
-            known[node] = _step(node.op, node.params, pairs)
+            args, errors = zip(*(known[arg] for arg in node.args), strict=True)
+            out = node.op(*args, **node.params)
+            known[node] = out, _bound(node.op, node.params, out, args, errors)
     results = [known[node] for node in graph.outputs]
     return [value for value, _ in results], [bound for _, bound in results]
 
 
-def _step(op: Op, params: Any, pairs: list) -> tuple[Any, Any]:
-    if op is PROJECT:
-        bundle, bounds = pairs[0]
-        return bundle[params["index"]], bounds[params["index"]]
-    args, errors = [value for value, _ in pairs], [error for _, error in pairs]
-    out = op(*args, **params)
-    return out, _bound(op, params, out, args, errors)
-
-
-def _bound(op: Op, params: Any, out: Any, args: list, errors: list) -> Any:
+def _bound(op: Op, params: Any, out: Any, args: tuple, errors: tuple) -> Any:
     if not np.size(out):
         return np.zeros(np.shape(out))
     wide = [np.asarray(arg, np.float64) for arg in args]
-    spread = [np.broadcast_to(np.nan_to_num(e, nan=np.inf), np.shape(e)) for e in errors]
+    spread = [np.where(np.isnan(e), np.inf, e) for e in errors]
     rule: Callable = _linear
     if op.elementwise or op.name == "where":
         rule = _elementwise
@@ -107,12 +102,18 @@ def _elementwise(op: Op, params: Any, out: Any, args: list, errors: list) -> Any
     if op.name == "where":
         condition, x, y = args
         chosen = np.where(condition != 0, errors[1], errors[2])
-        return np.where(errors[0] > 0, np.abs(x - y) + errors[1] + errors[2], chosen) + own
+        apart = np.nan_to_num(np.abs(x - y), nan=0.0)  # a NaN that is chosen wrongly shall show
+        return np.where(errors[0] > 0, apart + errors[1] + errors[2], chosen) + own
     if op.name in STEPS:
         near = op(args[0] + errors[0], **params) - op(args[0] - errors[0], **params)
         return np.where(errors[0] > 0, np.abs(near), 0.0)
     if not any(np.any(error) for error in errors):
         return own
+    if op.name in SAME:
+        return errors[0]
+    if np.asarray(out).dtype.kind == "b":
+        sure = op.name in CLASSES
+        return False if sure else np.any(np.broadcast_arrays(*(e > 0 for e in errors)), axis=0)
     if not op.partials or np.asarray(out).dtype.kind != "f":
         return sum(np.where(error > 0, np.inf, 0.0) for error in errors) + own
     bound, wide = own, np.asarray(out, np.float64)
@@ -137,7 +138,8 @@ def _linear(op: Op, params: Any, out: Any, args: list, errors: list) -> Any:
     terms = TERMS.get(op.name, lambda x: 1)(np.asarray(args[0]))
     share = terms * unit(out)
     own = share / (1 - share) * apply([np.abs(x) for x in args])
-    wrong = any(np.any(e) for i, e in enumerate(errors) if not op.is_linear_in(i))
+    ids = [e for i, e in enumerate(errors) if op.jvp is None and not op.is_linear_in(i)]
+    wrong = any(map(np.any, ids))
     return apply(errors) + own + _tiny(out) + (np.inf if wrong else 0.0)
 
 
@@ -158,9 +160,9 @@ def _folds(op: Op, params: Any, out: Any, args: list, errors: list) -> Any:
         return largest
     if op.name in ("any", "all"):
         return largest > 0
-    terms = x.size // max(1, np.size(out))
-    relative = np.sum(np.where(error > 0, error / np.abs(x), 0.0), **options)
-    return np.abs(np.asarray(out, np.float64)) * (relative + terms * unit(out)) + _tiny(out)
+    share = x.size // np.size(out) * unit(out)
+    worst, whole = (np.prod(np.abs(x) + more, **options) for more in (error, 0.0))
+    return worst - whole + (share / (1 - share) + 1e-15) * worst + _tiny(out)
 
 
 def _chosen(op: Op, params: Any, out: Any, args: list, errors: list) -> Any:
@@ -174,8 +176,7 @@ def misfit(got: Any, want: Any, bound: Any) -> str:
     if (got.shape, got.dtype) != (want.shape, want.dtype):
         return f"{got.dtype}{list(got.shape)} instead of {want.dtype}{list(want.shape)}"
     if got.dtype.kind not in "f":
-        apart = (got != want) & (np.asarray(bound) == 0)
-        sure = apart
+        sure = (got != want) & (np.asarray(bound) == 0)
     else:
         with np.errstate(all="ignore"):
             wide, expected = got.astype(np.float64), want.astype(np.float64)
