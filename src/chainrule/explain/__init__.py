@@ -18,7 +18,9 @@ Where the numbers come from:
                    note of which derivative each result is and over which paths it came
     layout.py      finds out which nodes only move numbers about
     naming.py      symbols for values, from where they stand
-    moments.py     finds the means, variances and normalised values of norms
+    roles.py       what calls are together: the parts of a norm (`moments.py`), a convolution
+                   with its bias or a pooling (`images.py`), and their names
+    places.py      where a kernel or a window lies for the entry that is worked out
     writing.py     formulas, from the LaTeX of the op records; `formula.py` reads that LaTeX into a
                    tree, which writes text, LaTeX and MathML (`mathml.py`)
     worked.py      one entry with numbers: the terms of a sum come from the op's own derivative

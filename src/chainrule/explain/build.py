@@ -13,6 +13,7 @@ from chainrule.explain.checks import against_framework, relative
 from chainrule.explain.follow import weight_section
 from chainrule.explain.formula import Formula
 from chainrule.explain.naming import partial
+from chainrule.explain.places import facts_of, window_statements
 from chainrule.explain.report import Checks, Content, Message, Section, Statement, Worked
 from chainrule.explain.step import Slope, Task
 from chainrule.explain.wording import PRINTED
@@ -148,9 +149,9 @@ def forward_sections(builder: Builder) -> list[Section]:
                     shows="bars" if symbol == "p" else "",
                 )
         role = "loss" if node is step.loss else "forward"
-        sections[key] += builder.statements(
-            node, [builder.about(node, role)], where=scope, level="brief"
-        )
+        sections[key] += window_statements(builder, node)
+        words = builder.about(node, role, **facts_of(builder, node))
+        sections[key] += builder.statements(node, [words], where=scope, level="brief")
         beyond = beyond or node is builder.layout.source(step.output, builder.names)
     return [
         Section(key, Message(f"section.{key}"), tuple(found), (Message(f"intro.{key}"),))
@@ -162,11 +163,37 @@ def forward_sections(builder: Builder) -> list[Section]:
 def backward_section(builder: Builder) -> Section:
     """The derivatives, from the loss back to the first layer."""
     found: list[Statement] = []
-    for number, slope in enumerate(builder.step.slopes):
+    for number, slope in enumerate(_in_order(builder)):
         if slope.of in builder.names and slope.of is not builder.step.loss:
             found += _slope_statements(builder, slope, number)
     intro = (Message("intro.backward"),)
     return Section("backward", Message("section.backward"), tuple(found), intro)
+
+
+def _in_order(builder: Builder) -> list[Slope]:
+    """The derivatives in order, those by parameters at once after what they are made from."""
+    slopes = builder.step.slopes
+    places = {slope.of: i for i, slope in enumerate(slopes)}
+    owner = builder.step.owner()
+
+    def rank(slope: Slope) -> tuple[int, bool]:
+        own = places[slope.of]
+        if slope.of not in owner or not slope.paths:
+            return own, False
+        users = (_settled(builder, slope, path.user)[1] for path in slope.paths)
+        return max(places.get(user, own) for user in users), True
+
+    return sorted(slopes, key=rank)
+
+
+def _settled(builder: Builder, slope: Slope, user: Node) -> tuple[Slope, Node]:
+    """A use of a value behind what only moves its numbers, and what is used there."""
+    while builder.layout.move(user) is not None and user not in builder.names:
+        after = next((node for node in builder.step.forward if user in node.args), None)
+        if after is None:
+            break
+        slope, user = slope._replace(of=user), after
+    return slope, user
 
 
 def _slope_statements(builder: Builder, slope: Slope, number: int) -> list[Statement]:
@@ -197,15 +224,11 @@ def _slope_statements(builder: Builder, slope: Slope, number: int) -> list[State
 
 def _slope_words(builder: Builder, slope: Slope, user: Node) -> Message:
     """What the chain rule does here: named after the op that used the value, and how it did."""
-    while builder.layout.move(user) is not None and user not in builder.names:
-        after = next((node for node in builder.step.forward if user in node.args), None)
-        if after is None:
-            break
-        slope, user = slope._replace(of=user), after
+    slope, user = _settled(builder, slope, user)
     position = next((i for i, arg in enumerate(user.args) if arg is slope.of), 0)
-    moments = builder.naming.moments
-    whole = moments.seen(user)
-    name = moments.roles.get(whole) or getattr(user.op, "name", "any")
+    roles = builder.naming.roles
+    whole = roles.whole(user)
+    name = roles.of.get(user) or roles.of.get(whole) or getattr(user.op, "name", "any")
     through = builder.names.get(whole, "")
     batch = ".batch" if builder.step.x.aval.shape[0] > 1 else ""
     return Message(

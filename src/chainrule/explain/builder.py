@@ -51,8 +51,9 @@ class Builder:
         dtype = np.dtype(np.float32) if np.dtype(np.float32) in floats else np.dtype(np.float64)
         self.digits = DIGITS(dtype.str[1:])
         self.tolerance = tolerances(dtype)
-        self.writer = Writer(self.step, self.names, self.layout, self.digits)
-        self.shapes = ShapeWriter(self.step, self.names, self.layout, self.digits)
+        told = (self.step, self.names, self.layout, self.digits, self.naming.roles)
+        self.writer = Writer(*told)
+        self.shapes = ShapeWriter(*told)
         self.worker = Worker(self.writer)
         self.recomputer = Recomputer(self.step, self.names)
         self.differences = Differences(self.step)
@@ -138,7 +139,7 @@ class Builder:
         """The words about a value: those of its op in this role, with its counts."""
         value = np.asarray(self.step.values[node])
         inner = self.layout.source(node, ())
-        op = self.naming.moments.roles.get(node) or getattr(inner.op, "name", "any")
+        op = self.naming.roles.of.get(node) or getattr(inner.op, "name", "any")
         facts = {
             "op": op,
             "size": value.size,

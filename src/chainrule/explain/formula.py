@@ -88,7 +88,8 @@ def _text_row(items: tuple) -> str:
 
 def _joins(before: Any, earlier: Any, item: Any) -> bool:
     """Whether nothing stands between an item and the one before it."""
-    if is_operator(before, ("-", "+")) and (earlier is None or is_operator(earlier)):
+    begins = earlier is None or is_operator(earlier) or is_operator(earlier, (",", ";"))
+    if is_operator(before, ("-", "+")) and begins:
         return True
     if isinstance(before, Atom) and before.text in ("∂", "Δ"):
         return True

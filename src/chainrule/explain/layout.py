@@ -44,6 +44,13 @@ class Layout:
         turned = np.arange(places.size).reshape(shape).T
         return turned.shape == places.shape and bool((turned == places).all())
 
+    def flattens(self, node: Node, move: Move) -> bool:
+        """Whether a move lays the numbers of each sample side by side, from several axes."""
+        before, after = move.source.aval.shape, node.aval.shape
+        if len(after) != 2 or len(before) < 3 or before[0] != after[0]:
+            return False
+        return bool((move.places.reshape(-1) == np.arange(move.places.size)).all())
+
     def source(self, node: Node, stop: Container[Node]) -> Node:
         """The node whose numbers this one shows, through any moves, up to one in `stop`."""
         while node not in stop:

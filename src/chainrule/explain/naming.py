@@ -12,8 +12,10 @@ from collections import Counter
 from collections.abc import Iterable
 from types import MappingProxyType
 
+from chainrule.explain.images import find_images
 from chainrule.explain.layout import Layout
-from chainrule.explain.moments import SYMBOLS, moments_of
+from chainrule.explain.moments import find_moments
+from chainrule.explain.roles import SYMBOLS, Roles
 from chainrule.explain.step import Step
 from chainrule.graph import Node
 from chainrule.nn import Module
@@ -48,11 +50,20 @@ class Naming:
         self.layout = layout
         self.names: dict[Node, str] = {}
         self.users = Counter(arg for node in step.graph.calls for arg in set(node.args))
-        self.moments = moments_of(step.forward, layout)
+        self.roles = self._find_roles()
         self.leaf_symbols = self._name_leaves()
         self.forward = self._name_forward(model)
         self._name_slopes()
         self._name_updates()
+
+    def _find_roles(self) -> Roles:
+        found = Roles({}, {}, {})
+        for node in self.step.forward:
+            if node.op is not None and node.op.arity == 2:
+                args = [self.layout.source(arg, ()) for arg in node.args]
+                find_moments(node, args, found)
+                find_images(node, args, found, self.users)
+        return found
 
     def _name_leaves(self) -> dict[str, str]:
         """Parameters and buffers: a letter and the number of the layer that holds them."""
@@ -94,6 +105,9 @@ class Naming:
                 self.names[node] = "L"
             elif node in self.names or self._unnamed(node):
                 continue
+            elif self.roles.of.get(node) in SYMBOLS:
+                number = counts["z"] + (node.place.scope in parametric)
+                self.names[node] = self._free(node, number, taken)
             elif node in last:
                 weighs = node.place.scope in parametric
                 counts["z"] += weighs
@@ -102,9 +116,6 @@ class Naming:
                     symbol = primed(symbol)
                 self.names[node] = symbol
                 taken.add(symbol)
-            elif self.moments.roles.get(node) in SYMBOLS:
-                number = counts["z"] + (node.place.scope in parametric)
-                self.names[node] = self._free(node, number, taken)
             elif self._written_out(node, beyond):
                 continue
             else:
@@ -115,12 +126,12 @@ class Naming:
         return named
 
     def _unnamed(self, node: Node) -> bool:
-        """Whether a call only moves numbers, or is a part of a mean."""
-        return self.layout.move(node) is not None or node in self.moments.inside
+        """Whether a call only moves numbers, or is swallowed by another."""
+        return self.layout.move(node) is not None or node in self.roles.inside
 
     def _free(self, node: Node, number: int, taken: set[str]) -> str:
-        """The symbol of a part of a norm, with the number of its layer."""
-        symbol = f"{SYMBOLS[self.moments.roles[node]]}_{{{number}}}"
+        """The symbol of a value with a role, with the number of its layer."""
+        symbol = f"{SYMBOLS[self.roles.of[node]]}_{{{number}}}"
         while symbol in taken:
             symbol = primed(symbol)
         taken.add(symbol)
@@ -151,7 +162,7 @@ class Naming:
                 self.names[slope.total] = partial(symbol)
             for number, path in enumerate(slope.paths if len(slope.paths) > 1 else (), 1):
                 if path.term.op is not None:
-                    way = self.names.get(self.moments.seen(path.user), str(number))
+                    way = self.names.get(self.roles.whole(path.user), str(number))
                     self.names.setdefault(path.term, f"{{{partial(symbol)}}}_{{{way}}}")
 
     def _name_updates(self) -> None:

@@ -4,6 +4,7 @@ import numpy as np
 
 from chainrule.explain.formula import Formula
 from chainrule.explain.formula_tree import Atom, Row, is_operator
+from chainrule.explain.layout import Move
 from chainrule.explain.writing import Writer
 from chainrule.grad import latex_form
 from chainrule.grad.latex_form import ATOM
@@ -31,6 +32,9 @@ class ShapeWriter(Writer):
         """
         if node.op is None or node not in self.names:
             return ""
+        move = self.layout.move(node)
+        if move is not None and move.source.aval.ndim != node.aval.ndim:
+            return ""
         own = shape_text(_column(np.shape(self.shown(node))))
         tree = Formula.of(self.definition(node)).tree
         items = tree.items if isinstance(tree, Row) else (tree,)
@@ -39,6 +43,10 @@ class ShapeWriter(Writer):
         if not plain or words <= {own, "1"}:
             return ""
         return f"{own} = {Formula(Row(_with_dots(items))).text}"
+
+    def _flat(self, node: Node, move: Move, flip: bool) -> latex_form.Formula:
+        shape = node.aval.shape[::-1] if flip else node.aval.shape
+        return latex_form.Formula(rf"\text{{{shape_text(shape)}}}", ATOM)
 
     def _symbol(self, node: Node, flip: bool) -> latex_form.Formula:
         shape = _column(node.aval.shape)

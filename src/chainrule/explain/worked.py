@@ -12,9 +12,10 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from chainrule.errors import ChainruleError
+from chainrule.explain.images import pooled_places
 from chainrule.explain.step import is_one_of_several
 from chainrule.explain.writing import Writer, options_of
-from chainrule.grad.latex_form import NEGATIVE, PRODUCT, SUM, Formula, form_of
+from chainrule.grad.latex_form import ATOM, NEGATIVE, PRODUCT, SUM, Formula, form_of
 from chainrule.graph import Node
 from chainrule.ops.shape import unbroadcast
 
@@ -24,6 +25,7 @@ MORE = r"\text{@MORE %d@}"
 _PRODUCT = r"{0} \cdot {1}"
 _MANY = 4
 _SHOWN = 3
+_WINDOW = 9
 
 
 class Terms(NamedTuple):
@@ -65,6 +67,8 @@ class Worker:
         move = self.layout.move(node)
         if move is not None:
             return self._expand(move.source, int(move.places.reshape(-1)[place]))
+        if self.writer.roles.of.get(node) == "max_pool" and top:
+            return self._largest(node, place)
         if node.op.elementwise:
             parts = [
                 self._expand(arg, _broadcast_place(arg, node, place)) or self._number(arg, 0)
@@ -76,6 +80,15 @@ class Worker:
         if groups is None:
             return None if top else self._number(node, place)
         return self._sum(node, groups)
+
+    def _largest(self, node: Node, place: int) -> Formula | None:
+        """The largest of a window, where that is small enough to be written out."""
+        places = pooled_places(node, place)
+        if places.size > _WINDOW:
+            return None
+        numbers = [(self._expand(node.args[0], int(i)) or self._number(node, 0)) for i in places]
+        inside = ", ".join(number.text for number in numbers)
+        return Formula(rf"\max({inside})", ATOM)
 
     def _values(self, node: Node) -> list[np.ndarray]:
         return [in_double(self.step.values[arg]) for arg in node.args]

@@ -12,7 +12,8 @@ from typing import Any
 
 import numpy as np
 
-from chainrule.explain.layout import Layout
+from chainrule.explain.layout import Layout, Move
+from chainrule.explain.roles import Roles
 from chainrule.explain.step import Step
 from chainrule.grad.latex_form import ATOM, NEGATIVE, POWER, Formula, form_of, parenthesised
 from chainrule.graph import Node
@@ -39,11 +40,14 @@ _UNSEEN: Mapping[Op, str] = MappingProxyType({broadcast_to: "{0}"})
 class Writer:
     """Writes the nodes of one step. `names` gives the symbols (LaTeX) of the named values."""
 
-    def __init__(self, step: Step, names: Mapping[Node, str], layout: Layout, digits: int):
+    def __init__(
+        self, step: Step, names: Mapping[Node, str], layout: Layout, digits: int, roles: Roles
+    ):
         self.step = step
         self.names = names
         self.layout = layout
         self.digits = digits
+        self.roles = roles
 
     def turned(self, node: Node) -> bool:
         """Whether a value is shown as the transpose of what the framework holds."""
@@ -76,6 +80,13 @@ class Writer:
         base = parenthesised(name) if binds < ATOM else f"{{{name}}}"
         return Formula(f"{base}^T", POWER)
 
+    def _flat(self, node: Node, move: Move, flip: bool) -> Formula:
+        """Each sample as one column."""
+        text = rf"\operatorname{{flat}}({self.part(move.source, False).text})"
+        if flip == self.turned(node):
+            return Formula(text, ATOM)
+        return Formula(f"{{{text}}}^T", POWER)
+
     def _constant(self, node: Node) -> Formula:
         if node.value is None:
             return Formula(rf"\text{{{node.name}}}", ATOM)
@@ -96,6 +107,8 @@ class Writer:
             return self._call(self.step.expansions[node][""], flip)
         move = self.layout.move(node)
         if move is not None:
+            if self.layout.flattens(node, move):
+                return self._flat(node, move, flip)
             if self.layout.transposes(move):
                 return self.part(move.source, not flip)
             same = move.source.aval.ndim == node.aval.ndim
@@ -103,6 +116,8 @@ class Writer:
         template, flips = node.op.latex or rf"\operatorname{{{node.op.name}}}({{all}})", None
         if flip and node.op in TRANSPOSED:
             template, flips = TRANSPOSED[node.op]
+        elif node in self.roles.written:
+            template = self.roles.written[node]
         elif node.op in _UNSEEN:
             template = _UNSEEN[node.op]
         elif node.op in _ARRAYS and sum(arg.aval.size > 1 for arg in node.args) > 1:
@@ -122,12 +137,19 @@ def _axes(node: Node) -> int:
 def options_of(node: Node) -> dict[str, str]:
     """The options of a call as LaTeX; axes stay unwritten, for values are shown turned."""
     return {
-        name: "" if name in ("axis", "axes") or value is None else _option(value)
+        name: "" if name in ("axis", "axes") or value is None else _option(name, value)
         for name, value in node.params.items()
     }
 
 
-def _option(value: Any) -> str:
+def size_text(size: Any) -> str:
+    r"""The size of a window as LaTeX, such as 2 \times 2."""
+    return r" \times ".join(map(str, np.atleast_1d(size)))
+
+
+def _option(name: str, value: Any) -> str:
+    if name in ("size", "kernel"):
+        return size_text(value)
     if isinstance(value, (bool, int, float, tuple, list)):
         return str(value).replace(" ", "")
     return rf"\text{{{getattr(value, 'name', value)}}}".replace("_", " ")

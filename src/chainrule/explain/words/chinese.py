@@ -50,6 +50,15 @@ CHINESE: Mapping[str, str] = MappingProxyType(
         "forward.exp": "以 e 为底、每个元素为指数的幂。",
         "forward.log": "每个元素的对数。",
         "forward.sum": "相加。",
+        "conv.window": "卷积的一个位置：对元素 [{entry}]，核 {kernel} 盖在这些数上。",
+        "conv.window.channels": "卷积的一个位置：对元素 [{entry}]，核 {kernel} 盖在这些数上，"
+        "在 {channels} 个通道的其他通道中也各盖住同样多的数。这里给出贡献最大的通道 {channel}。",
+        "conv.kernel": "盖在那里的核。上下相对的数相乘，再把乘积相加；边界之外是零。",
+        "forward.conv": "每个核在输入上滑动。在每个位置，把盖住的数与核的数相乘后相加。",
+        "forward.conv_bias": "每个核在输入上滑动。在每个位置，把盖住的数与核的数相乘后相加，"
+        "再加上这个核的偏置。",
+        "forward.max_pool": "每个 {window} 窗口中最大的数。在写出的元素中，[{won}] 处的数胜出。",
+        "forward.avg_pool": "每个 {window} 窗口的平均值。",
         "forward.mean": "一起归一化的所有数的平均值。",
         "forward.centred": "每个数离平均值有多远。",
         "forward.variance": "方差：离平均值的距离的平方的平均值。",
@@ -94,6 +103,13 @@ CHINESE: Mapping[str, str] = MappingProxyType(
         "slope.multiply": "误差乘以另一个因子。",
         "slope.square": "误差乘以平方的斜率 2x。",
         "slope.sum": "和里的每个数分量相同。",
+        "slope.conv.0": "输入的一个数在几个位置被每个核盖住：那些位置的误差乘以核的元素，再相加。",
+        "slope.conv.1": "核的一个元素在每个位置都用到：那里的误差乘以它盖住的数，"
+        "再对所有位置相加。",
+        "slope.conv_bias": "偏置加在它的通道的每个位置：把那些位置的误差相加。",
+        "slope.max_pool": "每个窗口中，胜出的数得到误差，其余的什么也得不到。"
+        "{size} 个中有 {zeros} 个是 0。",
+        "slope.avg_pool": "窗口里的每个数得到误差的同样一份。",
         "slope.mean": "每个数在平均值里的份额相同，按这个份额得到误差。",
         "slope.variance": "经过方差：误差乘以它的斜率，即 2d 除以数的个数。"
         "d 在 d · d 中出现两次，所以两条路各传一半。",

@@ -53,6 +53,20 @@ ENGLISH: Mapping[str, str] = MappingProxyType(
         "forward.exp": "e to the power of every entry.",
         "forward.log": "The logarithm of every entry.",
         "forward.sum": "Added up.",
+        "conv.window": "One place of a convolution: for the entry [{entry}], kernel {kernel} lies "
+        "on these numbers.",
+        "conv.window.channels": "One place of a convolution: for the entry [{entry}], kernel "
+        "{kernel} lies on these numbers, and on as many in each other of {channels} channels. "
+        "Channel {channel} is shown: it adds most.",
+        "conv.kernel": "The kernel that lies there. Numbers that lie on each other are multiplied, "
+        "and the products added up; over the border there are zeros.",
+        "forward.conv": "Every kernel slides over its input. At each place, the numbers under it "
+        "are multiplied by its own and added up.",
+        "forward.conv_bias": "Every kernel slides over its input. At each place, the numbers under "
+        "it are multiplied by its own and added up; the kernel's bias is added.",
+        "forward.max_pool": "The largest of each window of {window}. In the entry that is worked "
+        "out the one at [{won}] won.",
+        "forward.avg_pool": "The mean of each window of {window}.",
         "forward.mean": "The mean of all that is normalised together.",
         "forward.centred": "How far each number is from the mean.",
         "forward.variance": "The variance: the mean of the squared distances from the mean.",
@@ -104,6 +118,15 @@ ENGLISH: Mapping[str, str] = MappingProxyType(
         "slope.multiply": "The error times the other factor.",
         "slope.square": "The error times the slope of the square, which is 2 x.",
         "slope.sum": "Every number in a sum counts the same.",
+        "slope.conv.0": "A number of the input lay under every kernel, at several places: the "
+        "errors there times the kernels' entries, added up.",
+        "slope.conv.1": "An entry of a kernel is used at every place: the error there times the "
+        "number that lay under the entry, added up over all places.",
+        "slope.conv_bias": "A bias is added at every place of its channel: the errors there are "
+        "added up.",
+        "slope.max_pool": "In each window, the number that won gets the error; the others get "
+        "nothing. {zeros} of {size} are 0.",
+        "slope.avg_pool": "Every number of a window gets the same share of its error.",
         "slope.mean": "Every number has the same share in the mean, and takes that share of the "
         "error.",
         "slope.variance": "Through the variance: the error times its slope, which is 2 d over the "
