@@ -1,0 +1,78 @@
+"""Layers of convolution and pooling: what they refuse, and how they are written."""
+
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+
+from chainrule import nn
+from chainrule.errors import OptionError, ShapeError
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda: nn.Conv2d(0, 4, 3), "Conv2d: in_channels is 0; expected an integer of 1 or more"),
+        (lambda: nn.Conv2d(3, 4, 3, groups=2), "groups is 2; expected a divisor of in_channels"),
+        (lambda: nn.Conv2d(4, 3, 3, groups=2), "groups is 2; expected a divisor of out_channels"),
+        (lambda: nn.Conv2d(3, 4, (3, 3, 3)), "expected one number, or 2 of them"),
+        (lambda: nn.Conv1d(3, 4, 3, stride=0), "Conv1d: stride is 0; expected an integer"),
+        (lambda: nn.Conv2d(3, 4, 3, padding=-1), "padding is -1; expected an integer of 0 or more"),
+        (lambda: nn.Conv2d(3, 4, 3, padding="smae"), "'smae'. Did you mean 'same'"),
+        (lambda: nn.Conv2d(3, 4, 3, 2, "same"), "expected a stride of 1, for only then"),
+        (lambda: nn.ConvTranspose2d(3, 4, 3, padding="same"), "'same'; expected numbers"),
+        (lambda: nn.ConvTranspose2d(3, 4, 3, 2, output_padding=2), "expected less than one of"),
+        (lambda: nn.MaxPool2d(0), "MaxPool2d: kernel_size is 0"),
+        (lambda: nn.AvgPool2d((2, 2, 2)), "AvgPool2d: kernel_size is .* or 2 of them"),
+        (lambda: nn.AdaptiveAvgPool2d(0), "AdaptiveAvgPool2d: output_size is 0"),
+    ],
+)
+def test_what_cannot_be_made(make: Callable, message: str) -> None:
+    with pytest.raises(OptionError, match=message):
+        make()
+
+
+@pytest.mark.parametrize(
+    ("layer", "shape", "message"),
+    [
+        (nn.Conv2d(3, 4, 3), (2, 8, 8, 3), r"stand last \(NHWC\).*transpose\(\(0, 3, 1, 2\)\)"),
+        (nn.Conv2d(3, 4, 3), (2, 5, 8, 8), r"has 5 channels on axis 1 of shape \(2, 5, 8, 8\)"),
+        (nn.Conv2d(3, 4, 3), (3, 8, 8), r"expected .* \(N, 3, H, W\), not of 3 .* write x\[None\]"),
+        (nn.Conv2d(1, 4, 3), (5, 64), r"become such arrays with x.reshape\(-1, 1, H, W\)"),
+        (nn.Conv1d(1, 4, 3), (5, 1, 8, 8), r"expected an input of shape \(N, 1, L\)"),
+        (nn.Conv2d(1, 4, 5), (2, 1, 3, 9), r"\(3 \+ 2\*0 - 1\*\(5 - 1\) - 1\)/1 \+ 1 is below 1"),
+        (nn.ConvTranspose2d(3, 4, 3), (2, 5, 8, 8), "the input has 5 channels on axis 1; expected"),
+        (nn.MaxPool2d(2), (3, 8, 8), r"expected an input of shape \(N, C, H, W\)"),
+        (nn.MaxPool2d(3), (2, 3, 2, 8), "the input has size 2 and the kernel size 3"),
+        (nn.AvgPool2d(2, padding=2), (2, 3, 8, 8), "expected half of the size at most"),
+        (nn.GlobalAvgPool(), (2, 3), r"expected \(N, C, \.\.\.\)"),
+    ],
+)
+def test_inputs_that_do_not_fit(layer: nn.Module, shape: tuple[int, ...], message: str) -> None:
+    with pytest.raises(ShapeError, match=message):
+        layer(np.ones(shape, np.float32))
+
+
+def test_layers_are_written_as_pytorch_writes_them() -> None:
+    assert repr(nn.Conv2d(3, 8, 3)) == "Conv2d(3, 8, kernel_size=(3, 3))"
+    layer = nn.Conv2d(4, 8, (3, 1), 2, "valid", (2, 1), 2, bias=False)
+    assert repr(layer) == (
+        "Conv2d(4, 8, kernel_size=(3, 1), stride=(2, 2), padding='valid', dilation=(2, 1), "
+        "groups=2, bias=False)"
+    )
+
+
+def test_biases_begin_by_the_inputs_of_a_window() -> None:
+    layer = nn.Conv2d(4, 1000, 5, groups=2).initialize()
+    bound = 1 / np.sqrt(2 * 25)
+    largest = np.abs(layer.bias.numpy()).max()
+    assert 0.95 * bound < largest <= bound
+    assert np.abs(layer.weight.numpy()).max() <= np.sqrt(6) * bound
+
+
+def test_every_size_of_same_padding_keeps_the_size() -> None:
+    x = np.ones((1, 1, 6, 7), np.float32)
+    for kernel in ((1, 2), (3, 4), (5, 1)):
+        for dilation in (1, 2):
+            layer = nn.Conv2d(1, 2, kernel, padding="same", dilation=dilation)
+            assert layer(x).shape == (1, 2, 6, 7)
