@@ -78,7 +78,7 @@ def draw(numbers: Numbers) -> Any:
     )
     for panel in axes:
         panel.set_ylim(0, 1.05)
-        panel.legend()
+    axes[1].legend(loc="center right")
     return figure
 
 

@@ -70,7 +70,7 @@ def finding(numbers: Numbers) -> experiment.Finding:
 
 
 def draw(numbers: Numbers) -> Any:
-    figure, (axes,) = experiment.panels(1, 3, size=(12, 4.2))
+    figure, (axes,) = experiment.panels(1, 3, size=(12, 5))
     side = np.linspace(-1.5, 1.5, 161, dtype=np.float32)
     across, up = np.meshgrid(side, side)
     points = np.stack([across.ravel(), up.ravel()], axis=1)

@@ -112,6 +112,9 @@ def draw(numbers: Numbers) -> Any:
     rates.set(xlabel="times the middle rate", ylabel="test accuracy", xscale="log", title="by rate")
     rates.set_xticks(FACTORS, [f"{factor:g}" for factor in FACTORS])
     rates.set_xticks([], minor=True)
+    # What does not learn at all would flatten the rest; its line leaves the picture.
+    bests = [numbers.best(name).accuracy for name in numbers.courses]
+    rates.set_ylim(min(bests) - 2 * numbers.within, max(bests) + 0.01)
     return figure
 
 

@@ -114,22 +114,19 @@ def finding(numbers: Numbers) -> experiment.Finding:
 
 def draw(numbers: Numbers) -> Any:
     figure, (axes,) = experiment.panels(1, 2, size=(12, 5), sharey=True)
-    names = list(REMEDIES)
-    height = 0.8 / len(numbers)
+    rows = np.arange(len(REMEDIES))
     for place, (count, outcomes) in enumerate(numbers.items()):
-        rows = np.arange(len(names)) + place * height
         for panel, what in zip(axes, ("accuracy", "loss"), strict=True):
-            values = [getattr(outcomes[name], what) for name in names]
-            colour = f"C{place}"
-            panel.barh(rows, values, height, color=colour, label=f"{count} training images")
-            panel.axvline(values[0], color=colour, linestyle=":")
-    axes[0].set_yticks(np.arange(len(names)) + (len(numbers) - 1) * height / 2, names)
+            values = [getattr(outcomes[name], what) for name in REMEDIES]
+            panel.plot(values, rows, "os"[place], label=f"{count} training images")
+            panel.axvline(values[0], color=f"C{place}", linestyle=":")
+            panel.grid(axis="y", color="0.9")
+    axes[0].set_yticks(rows, list(REMEDIES))
     axes[0].invert_yaxis()
-    accuracies = [o.accuracy for outcomes in numbers.values() for o in outcomes.values()]
-    axes[0].set_xlim(min(accuracies) - 0.03, max(accuracies) + 0.01)
     axes[0].set_xlabel("test accuracy (dotted: no remedy)")
     axes[1].set_xlabel("test loss (dotted: no remedy)")
-    axes[1].legend()
+    handles, labels = axes[1].get_legend_handles_labels()
+    figure.legend(handles, labels, loc="outside lower center", ncols=2)
     return figure
 
 

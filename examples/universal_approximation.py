@@ -77,7 +77,9 @@ def draw(fits: dict[int, Fit]) -> Any:
     figure, ((curves, course),) = experiment.panels(1, 2)
     curves.plot(POINTS, wanted(POINTS), color="0.75", linewidth=5, label="the function")
     for width in list(fits)[:5]:
-        curves.plot(POINTS, fits[width].curve, linewidth=1.2, label=f"{width} units")
+        curves.plot(
+            POINTS, fits[width].curve, linewidth=1.2, label=f"{width} unit" + "s" * (width > 1)
+        )
     curves.set(xlabel="x", ylabel="y", title="fits by width")
     curves.legend()
     widths = list(fits)

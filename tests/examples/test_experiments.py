@@ -180,15 +180,18 @@ def test_optimizer_comparison(quick: Any) -> None:
 def test_random_search(quick: Any) -> None:
     pytest.importorskip("optuna")
     numbers = quick("random_search")
-    assert numbers.wins > 0.5
+    assert numbers.wins > 0.7 * len(numbers.random)
     assert len({trial.parameters["lr"] for trial in numbers.grid.trials}) == 3
     assert len({trial.parameters["lr"] for trial in numbers.random[0].trials}) == 9
     penalties = [t.figure for t in numbers.grid.trials if t.parameters["lr"] == pytest.approx(0.1)]
     assert np.ptp(penalties) < 1e-3 * penalties[0]
 
 
-def test_every_experiment_has_a_test() -> None:
+def test_every_experiment_has_a_test_and_stands_in_the_documents() -> None:
     assert {f"test_{name}" for name in NAMES} <= set(globals())
+    document = (EXAMPLES.parent / "docs" / "experiments.md").read_text(encoding="utf-8")
+    assert [name for name in NAMES if f"(../examples/{name}.py)" not in document] == []
+    assert [name for name in NAMES if f"(images/{name}.png)" not in document] == []
 
 
 def test_the_command_line(tmp_path: Path) -> None:
