@@ -66,3 +66,29 @@ def test_norms_and_initialisers_are_listed(call: Callable) -> None:
     assert "orthogonal" in document["initialisers"]
     assert "gelu" in document["activations"]
     assert "huber" in document["losses"]
+
+
+def test_convolutional_nets_train_on_pictures(call: Callable, tmp_path: Path) -> None:
+    image = pytest.importorskip("PIL.Image")
+    pictures, out = tmp_path / "pictures", tmp_path / "run"
+    for kind, level in (("dark", 40), ("light", 220)):
+        (pictures / kind).mkdir(parents=True)
+        for i in range(10):
+            image.new("L", (18, 16), level + i).save(pictures / kind / f"{i}.png")
+    options = ["--model", "lenet", "--activation", "tanh", "--epochs", 6, "--batch-size", 4]
+    result = call("train", pictures, *options, "--out", out, "--quiet")
+    assert result.last_line == "test accuracy 1.0000"
+    run = cr.load_run(out)
+    assert run.info.sample_shape == (1, 16, 18)
+    assert "3.png: light" in call("predict", out, pictures / "light" / "3.png").out
+    assert "Conv2d" in call("summary", out).out
+    assert call("evaluate", out).status == 0
+    assert call("resume", out, "--epochs", 7, "--quiet").status == 0
+    searched = call("sweep", pictures, "--model", "cnn|mlp", "--method", "grid", "--epochs", 2)
+    assert searched.status == 0, searched.error
+
+
+def test_rows_of_numbers_are_no_pictures(call: Callable) -> None:
+    result = call("train", "moons", "--model", "lenet")
+    assert result.status == 1
+    assert "lenet: samples have shape (2,); expected pictures" in result.error

@@ -105,6 +105,31 @@ TORCH = {
     "diagonal": (cr.diagonal, lambda t, x: x.diagonal(), [(3, 3)]),
     "tril": (lambda x: cr.tril(x, -1), lambda t, x: x.tril(-1), [(2, 3, 3)]),
     "triu": (lambda x: cr.triu(x, 1), lambda t, x: x.triu(1), [(3, 4)]),
+    "max_pool": (
+        lambda x: cr.max_pool(x, 2, 1),
+        lambda t, x: t.nn.functional.max_pool1d(x, 2, 1),
+        [(1, 1, 4)],
+    ),
+    "avg_pool": (
+        lambda x: cr.avg_pool(x, 3, 2, 1, count_include_pad=False),
+        lambda t, x: t.nn.functional.avg_pool1d(x, 3, 2, 1, count_include_pad=False),
+        [(2, 3, 6)],
+    ),
+    "adaptive_avg_pool": (
+        lambda x: cr.adaptive_avg_pool(x, (2, 1)),
+        lambda t, x: t.nn.functional.adaptive_avg_pool2d(x, (2, 1)),
+        [(2, 1, 5, 3)],
+    ),
+    "im2col": (
+        lambda x: cr.im2col(x, 2, 1, 1),
+        lambda t, x: t.nn.functional.unfold(x, 2, padding=1),
+        [(1, 2, 3, 4)],
+    ),
+    "col2im": (
+        lambda x: cr.col2im(x, (3, 4), 2, 1, 1),
+        lambda t, x: t.nn.functional.fold(x, (3, 4), 2, padding=1),
+        [(1, 8, 20)],
+    ),
 }
 
 
