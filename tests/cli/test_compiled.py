@@ -29,7 +29,7 @@ def test_a_run_goes_on_compiled_or_not(call: Callable, tmp_path: Path) -> None:
     call(*MOONS, "--compile", "no", "--out", run)
     again = call("resume", run, "--epochs", 3, "--quiet", "--compile", "yes", *speed, "--json")
     assert [row["epoch"] for row in again.document["history"]] == [1, 2, 3]
-    assert len(list(kernels.iterdir())) == 1
+    assert list(kernels.iterdir())
     kernels.rename(tmp_path / "elsewhere")
     # As the run was made: what a resumption chooses is for its own time.
     assert call("resume", run, "--epochs", 4, "--quiet", *speed).status == 0
@@ -56,13 +56,15 @@ def test_the_cache_is_shown_and_cleared(call: Callable, tmp_path: Path, monkeypa
     assert "kept 0 files, 0.0 MB" in call("cache").out
     call(*MOONS, "--compile", "yes")
     found = call("cache", "--json").document
-    assert found["kernels"]["folder"] == str(tmp_path / "kernels")
-    assert found["kernels"]["files"] == 1
-    assert found["kernels"]["bytes"] == sum(
-        path.stat().st_size for path in (tmp_path / "kernels").iterdir()
-    )
+    sizes = [path.stat().st_size for path in (tmp_path / "kernels").iterdir()]
+    assert found["kernels"] == {
+        "folder": str(tmp_path / "kernels"),
+        "files": len(sizes),
+        "bytes": sum(sizes),
+    }
+    assert sizes
     assert "mnist" not in found["datasets"]
-    assert "removed 1 file," in call("cache", "--clear").out
+    assert f"removed {len(sizes)} file" in call("cache", "--clear").out
     assert list((tmp_path / "kernels").iterdir()) == []
     assert call("cache", "--json").document["kernels"]["files"] == 0
     assert call("cache", "--kernels", tmp_path / "other", "--json").document["kernels"] == {
@@ -82,13 +84,53 @@ def test_a_damaged_or_read_only_cache_stops_nobody(call: Callable, tmp_path: Pat
     kernels = tmp_path / "kernels"
     speed = ("--compile", "yes", "--kernels", kernels, "--json")
     first = call(*MOONS, *speed).document["history"]
-    (kept,) = kernels.iterdir()
-    whole = kept.read_bytes()
-    kept.write_bytes(whole[: len(whole) // 2])
+    wholes = {path: path.read_bytes() for path in kernels.iterdir()}
+    assert wholes
+    for path, whole in wholes.items():
+        path.write_bytes(whole[: len(whole) // 2])
     again = call(*MOONS, *speed).document["history"]
     assert [row["loss"] for row in again] == [row["loss"] for row in first]
-    assert kept.read_bytes() == whole
+    assert {path: path.read_bytes() for path in kernels.iterdir()} == wholes
     blocked = tmp_path / "file"
     blocked.write_text("no folder")
     result = call(*MOONS, "--compile", "yes", "--kernels", blocked, "--json")
     assert result.status == 0, result.error
+
+
+@pytest.mark.parametrize("kind", ["a data set", "a run"])
+def test_bench_shows_what_bounds_a_step(kind: str, call: Callable, tmp_path: Path) -> None:
+    what = ["moons", "--hidden", "6", "--batch-size", 40]
+    if kind == "a run":
+        call(*MOONS, "--out", tmp_path / "run")
+        what = [tmp_path / "run"]
+    before = {path.name: path.read_bytes() for path in tmp_path.glob("run/*")}
+    result = call("bench", *what, "--profile", "--steps", 5, "--kernels", tmp_path / "k", "--json")
+    assert result.status == 0, result.error
+    found = result.document
+    assert found["batch_size"] == 40
+    assert found["peak_gflops_per_second"] > 0
+    assert found["seconds_per_step"] > 0
+    products = [group for group in found["groups"] if group["kind"] == "product"]
+    # A product forward for each layer, two backward, but not for the gradient of the inputs.
+    assert len(products) >= 3
+    first = max(products, key=lambda group: group["flops"])
+    assert first["flops"] >= 2 * 40 * 2 * 6
+    for group in found["groups"]:
+        assert group["seconds"] > 0
+        assert group["gflops_per_second"] == pytest.approx(group["flops"] / group["seconds"] / 1e9)
+        assert group["bound"] in ("compute", "memory")
+    total = sum(group["seconds"] for group in found["groups"])
+    assert found["seconds_of_groups"] == pytest.approx(total)
+    assert {path.name: path.read_bytes() for path in tmp_path.glob("run/*")} == before
+
+
+def test_bench_in_words(call: Callable, tmp_path: Path) -> None:
+    arguments = ("bench", "moons", "--hidden", "6", "--steps", 5, "--kernels", tmp_path)
+    short = call(*arguments)
+    assert "samples/s on one core" in short.last_line
+    table = call(*arguments, "--profile").out
+    assert "this core at best" in table
+    assert "GFLOP/s" in table
+    refused = call(*arguments, "--mixup", "0.2")
+    assert refused.status == 2
+    assert "mixup=0.2 is not compiled" in refused.error

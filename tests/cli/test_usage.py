@@ -8,7 +8,10 @@ import pytest
 
 import chainrule as cr
 
-COMMANDS = ("train", "resume", "evaluate", "predict", "summary", "certify", "datasets", "models")
+COMMANDS = (
+    *("train", "resume", "evaluate", "predict", "summary", "certify", "datasets", "models"),
+    *("bench", "cache"),
+)
 
 
 def test_help_lists_every_command(call: Callable) -> None:

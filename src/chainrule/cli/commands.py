@@ -99,6 +99,26 @@ def find_lr(options: Namespace, console: Console, environment: Environment) -> i
     return 0
 
 
+def untrained(
+    options: Namespace, console: Console, environment: Environment, **settings: Any
+) -> "cr.Run":
+    """A run as it was asked for, that has its data and has taken no step."""
+    optimizer = _optimizer(options)
+    source = _source(options)
+    data, _ = source.open(cache=environment.cache, progress=console.download)
+    return cr.fit(
+        _model(options, data),
+        data,
+        loss=options.loss,
+        optimizer=optimizer,
+        epochs=0,
+        show=False,
+        source=source,
+        **_settings(options),
+        **settings,
+    )
+
+
 def _optimizer(options: Namespace) -> "cr.optim.Optimizer":
     given = _given(lr=options.lr, weight_decay=options.weight_decay)
     optimizer = cr.optim.by_name(options.optimizer, **given)

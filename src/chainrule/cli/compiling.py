@@ -28,10 +28,11 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         type=positive_count,
         help="for a compiled step; default: as many as are free and worth it",
     )
-    _kernels(speed)
+    add_kernels(speed)
 
 
-def _kernels(parser: Any) -> None:
+def add_kernels(parser: Any) -> None:
+    """Where machine code is kept."""
     parser.add_argument("--kernels", metavar="DIR", help="the folder that keeps machine code")
 
 
@@ -40,15 +41,21 @@ def settings(options: Namespace, environment: Environment) -> dict[str, Any]:
     made = {
         "compile": None if options.compile is None else _CHOICES[options.compile],
         "threads": options.threads,
-        "kernels": options.kernels or (environment.kernels and str(environment.kernels)),
+        **kernels(options, environment),
     }
     return {name: value for name, value in made.items() if value is not None}
+
+
+def kernels(options: Namespace, environment: Environment) -> dict[str, str]:
+    """The setting for where machine code is kept, where that was said."""
+    folder = options.kernels or environment.kernels
+    return {} if folder is None else {"kernels": str(folder)}
 
 
 def add_cache_options(parser: argparse.ArgumentParser) -> None:
     """The options of `chainrule cache`."""
     parser.add_argument("--clear", action="store_true", help="remove the machine code")
-    _kernels(parser)
+    add_kernels(parser)
 
 
 def cache(options: Namespace, console: Console, environment: Environment) -> int:

@@ -94,6 +94,7 @@ def _build() -> tuple[argparse.ArgumentParser, dict[str, argparse.ArgumentParser
     sweeping.add_options(command("sweep", "[DATASET]", "search for the best settings"))
     command("datasets", "", "list the data sets that have a name")
     command("models", "", "list what has a name: models, losses, optimizers, schedules")
+    _bench(command("bench", "DATASET|DIR", "time a compiled training step, group by group"))
     compiling.add_cache_options(command("cache", "", "show what is kept, and clear it"))
     return parser, dict(commands.choices)
 
@@ -138,9 +139,21 @@ def _find_lr(parser: argparse.ArgumentParser) -> None:
     search.add_argument("--quiet", action="store_true", help="show no progress")
 
 
-def _trained(parser: argparse.ArgumentParser) -> None:
+def _bench(parser: argparse.ArgumentParser) -> None:
+    _trained(parser, "DATASET|DIR", "the folder of a run, or what to train a new one on")
+    timing = parser.add_argument_group("timing")
+    timing.add_argument("--profile", action="store_true", help="each fusion group, and its bound")
+    timing.add_argument(
+        "--steps", metavar="N", type=positive_count, default=200, help="in a call; default: 200"
+    )
+    compiling.add_kernels(timing)
+
+
+def _trained(
+    parser: argparse.ArgumentParser, operand: str = "DATASET", text: str = _DATASET
+) -> None:
     """What is trained, on what, and how each step is taken."""
-    parser.add_argument("dataset", metavar="DATASET", help=_DATASET)
+    parser.add_argument("dataset", metavar=operand, help=text)
     model = parser.add_argument_group("model")
     model.add_argument("--model", metavar="NAME", default="mlp", help="default: mlp")
     model.add_argument(

@@ -15,7 +15,7 @@ from types import FrameType, MappingProxyType
 from typing import Any
 
 import chainrule as cr
-from chainrule.cli import commands, compiling, parser, sweeping
+from chainrule.cli import benching, commands, compiling, parser, sweeping
 from chainrule.cli.commands import INTERRUPTED
 from chainrule.cli.console import Console
 from chainrule.cli.environment import Environment
@@ -36,6 +36,7 @@ _COMMANDS = MappingProxyType(
         "summary": commands.summary,
         "datasets": commands.datasets,
         "models": commands.models,
+        "bench": benching.bench,
         "cache": compiling.cache,
     }
 )

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from chainrule.compiler.cache import Kept, ObjectCache
     from chainrule.compiler.function import CompiledFunction, compile
     from chainrule.compiler.memory import aligned
+    from chainrule.compiler.profile import Profile
     from chainrule.compiler.program import Program
     from chainrule.compiler.report import Report
     from chainrule.compiler.target import Target, host, named
@@ -29,6 +30,7 @@ _HOMES = MappingProxyType(
         **dict.fromkeys(("Kept", "ObjectCache"), "cache"),
         **dict.fromkeys(("CompiledFunction", "compile"), "function"),
         **dict.fromkeys(("Target", "host", "named"), "target"),
+        "Profile": "profile",
         "Program": "program",
         "Report": "report",
         "aligned": "memory",
@@ -39,6 +41,7 @@ __all__ = [
     "CompiledFunction",
     "Kept",
     "ObjectCache",
+    "Profile",
     "Program",
     "Report",
     "Target",

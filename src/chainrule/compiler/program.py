@@ -195,11 +195,11 @@ class Program:
                 if thread.ident is not None:
                     thread.join()
 
-    def alone(self, place: int) -> Callable[[], None]:
+    def alone(self, place: int, steps: int = 1) -> Callable[[], None]:
         """A segment as a function of nothing, for one step on one thread: quick to call."""
         function = self._alone[place]
         args = tuple(ctypes.c_void_p(memory.ctypes.data) for memory in (self.table, self.bases))
-        return functools.partial(function, *args, ctypes.c_int64(0), ctypes.c_int64(1))
+        return functools.partial(function, *args, ctypes.c_int64(0), ctypes.c_int64(steps))
 
     def results(self, threads: int = 1) -> list[np.ndarray]:
         """Run one step on what is bound; gives copies of the outputs."""

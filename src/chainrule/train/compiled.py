@@ -62,6 +62,7 @@ class CompiledSteps:
         self.batch = run.settings.batch_size
         self.threads = threads
         self.seconds_a_step = 0.0
+        self.held: list[np.ndarray] = []
         self._make()
 
     def _make(self) -> None:
@@ -122,8 +123,8 @@ class CompiledSteps:
         loss = program.graph.outputs[self.count].aval
         losses, correct = np.zeros(steps, loss.dtype), np.zeros(steps, np.int64)
         first = self.stepper.step + 1
-        # What is bound here must live until the call is over: the program knows addresses.
-        held = [
+        # The program knows the addresses of what is bound here alone, so that it must live on.
+        self.held = held = [
             np.concatenate([rows, rows[: self.batch]]),  # the last step looks ahead, too
             np.arange(first, first + steps),
             np.array(rates, np.float64),
@@ -132,6 +133,7 @@ class CompiledSteps:
         ]
         for number, memory in enumerate(held, self.count + 3):
             program.bind_input(number, memory)
+        self.held += [losses, correct]
         program.bind_output(self.count, losses)
         program.bind_output(self.count + 1, correct)
         program.fault[0] = 0

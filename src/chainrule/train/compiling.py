@@ -6,7 +6,7 @@ import numpy as np
 
 from chainrule import compiler
 from chainrule.data import Dataset, Loader
-from chainrule.errors import OptionError
+from chainrule.errors import NonFiniteError, OptionError
 from chainrule.train.compiled import CompiledSteps
 from chainrule.train.threads import free_processors
 
@@ -17,6 +17,8 @@ _WORTH_SECONDS = 1.0
 """With compile="auto", a run that would take less than this is not worth compiling."""
 _STEP_SECONDS, _FLOPS_A_SECOND = 150e-6, 2e10
 """What an eager step costs about: so much, and so long for its arithmetic."""
+_CALLS = 5
+"""How often steps are timed; the quickest call was disturbed the least."""
 _A_THREAD = 4e6
 """Operations of a step for which one more thread is worth its waiting: some 20 microseconds."""
 
@@ -89,7 +91,35 @@ def report_of(run: "Run", data: Dataset, threads: int) -> "compiler.Report":
     Raises:
         OptionError: a setting that only eager steps know.
     """
+    _refuse_eager(run, data)
+    return compiler.Report(CompiledSteps(run, data, threads).program)
+
+
+def profile_of(run: "Run", data: Dataset, steps: int) -> "compiler.Profile":
+    """How long the groups of a run's step take, after so many steps that are undone.
+
+    Raises:
+        OptionError: a setting that only eager steps know.
+        NonFiniteError: the steps do not go well.
+    """
+    _refuse_eager(run, data)
+    arrays, state = run.checkpoint()
+    run.model.train()
+    try:
+        compiled = CompiledSteps(run, data, threads=1)
+        size, full = run.settings.batch_size, len(data) // run.settings.batch_size
+        rows = np.arange(steps * size) % (full * size)
+        seconds = []
+        for _ in range(_CALLS):
+            if compiled(rows, run.rates(steps)) is None:
+                raise NonFiniteError("the steps that were to be timed gave NaN or infinity.")
+            seconds.append(compiled.seconds_a_step)
+        return compiler.Profile(compiled.program, min(seconds))
+    finally:
+        run.restore(arrays, state)
+
+
+def _refuse_eager(run: "Run", data: Dataset) -> None:
     reason = _obstacle(run, data)
     if reason:
         raise OptionError(f"a run with {reason} is not compiled, so there is nothing to show.")
-    return compiler.Report(CompiledSteps(run, data, threads).program)

@@ -360,6 +360,21 @@ class Run:
             raise RunError("this run has no training data; use chainrule.resume(folder, data).")
         return compiling.report_of(self, self.data, threads)
 
+    def profile(self, steps: int = 200) -> Any:
+        """How long a compiled training step takes on one core, group by group; print it.
+
+        Gives a chainrule.compiler.Profile, with the peaks of this machine, measured beside it.
+        The steps are taken on this run's data and then undone: the run stays where it is.
+
+        Raises:
+            RunError: the run was loaded without its training data.
+            MissingExtraError: llvmlite is not installed.
+            OptionError, TraceError: the step is not compiled; see `compiled`.
+        """
+        if self.data is None:
+            raise RunError("this run has no training data; use chainrule.resume(folder, data).")
+        return compiling.profile_of(self, self.data, steps)
+
     def plot(self, path: str | Path | None = None) -> Any:
         """Draw loss and accuracy by epoch; gives the Matplotlib figure, and writes it to `path`.
 
