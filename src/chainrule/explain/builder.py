@@ -64,12 +64,16 @@ class Builder:
     def numeric(self, node: Node, slope: Node, key: rng.Key) -> float:
         """How far a derivative is from central differences.
 
-        Where its terms cancel, relative to these: see `Recomputer.residual`.
+        Where its terms cancel, relative to these: see `Recomputer.residual`. Where that is not
+        enough, at a point beside this one: see `Differences.beside`.
         """
         found = self.differences.residual(node, slope, key)
         if found <= self.tolerance[1]:
             return found
-        return self.differences.residual(node, slope, key, self.recomputer.shown(slope))
+        found = self.differences.residual(node, slope, key, self.recomputer.shown(slope))
+        if found <= self.tolerance[1]:
+            return found
+        return self.differences.beside(node, rng.fold_in(key, 1)).residual(node, slope, key)
 
     def key_for(self, symbol: str) -> str:
         """A key that no other statement has."""

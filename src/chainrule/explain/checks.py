@@ -7,6 +7,7 @@ and the updated parameters are compared with those that eager `value_and_grad` a
 give.
 """
 
+import copy
 from collections import ChainMap
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -29,6 +30,7 @@ STEP = 6e-6
 
 _NUDGE = 1e-6
 _GOLDEN = (5**0.5 - 1) / 2
+_ASIDE = 1e-3
 _FEW = 1_000_000
 """Steps of more numbers are not computed again in extended precision, which takes long."""
 
@@ -199,6 +201,23 @@ class Differences:
         ahead = self.loss({node: start + step * direction})
         behind = self.loss({node: start - step * direction})
         return (ahead - behind) / (2 * step)
+
+    def beside(self, node: Node, key: rng.Key) -> "Differences":
+        """The differences at a point nearby, for a value that may stand on a kink.
+
+        Where two numbers of a window are equal, as in the blank part of a picture, the largest has
+        no derivative, and a rule that picks one of them is right beside that point.
+        """
+        start = np.asarray(self.base[node])
+        values = {**self.base, node: start + _ASIDE * rng.normal(key, start.shape)}
+        moved = {node}
+        for later in self.step.graph.nodes:
+            if later is not node and not moved.isdisjoint(later.args):
+                values[later] = self._again(later, values)
+                moved.add(later)
+        other = copy.copy(self)
+        other.base = values
+        return other
 
     def residual(self, node: Node, slope: Node, key: rng.Key, scale: float = 0.0) -> float:
         """How far a derivative is from central differences, relative to its norm or to `scale`.

@@ -1,4 +1,3 @@
-
 """Formulas, written as text or LaTeX (as MathML in `mathml.py`) from one tree.
 
 There is one source for a formula, so its writings cannot drift apart.

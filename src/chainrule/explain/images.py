@@ -13,6 +13,7 @@ from chainrule.ops.convolution import conv
 from chainrule.ops.pooling import pick_largest
 from chainrule.ops.window import windows
 
+
 def find_images(node: Node, args: list[Node], found: Roles, users: Counter[Node]) -> None:
     """Note a convolution that gets a bias, or a pooling; see `find_moments`."""
     if node.op is add:

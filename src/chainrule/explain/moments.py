@@ -11,6 +11,7 @@ from chainrule.ops.arithmetic import add, divide, multiply, subtract
 from chainrule.ops.elementwise import rsqrt
 from chainrule.ops.reduce import reduce_sum
 
+
 def find_moments(node: Node, args: list[Node], found: Roles) -> None:
     """Note what a call with two arguments is; `args` are these before they were moved about."""
     roles = found.of

@@ -32,7 +32,8 @@ def window_statements(builder: Builder, node: Node) -> list[Statement]:
 
     Of several channels those of the one that adds most are shown.
     """
-    call = next((n for n in (node, *node.args) if n.op is conv), None)
+    around = (node, *node.args) if builder.naming.roles.of.get(node) == "conv_bias" else (node,)
+    call = next((n for n in around if n.op is conv), None)
     place = int(np.abs(np.asarray(builder.step.values[node])).argmax())
     if call is None or not set(call.args) <= set(builder.names):
         return []
@@ -47,7 +48,7 @@ def window_statements(builder: Builder, node: Node) -> list[Statement]:
     box = tuple(slice(low, high + 1) for low, high in zip(under.min(0), under.max(0), strict=True))
     if x[box].size != len(under):
         return []
-    flat = np.ravel_multi_index(tuple(under.T), x.shape)
+    flat = np.asarray(np.ravel_multi_index(tuple(under.T), x.shape))
     several = ".channels" if weight.shape[1] > 1 else ""
     facts = {
         "entry": _ranges(call.aval.shape, np.array([place])),

@@ -203,8 +203,7 @@ ENGLISH: Mapping[str, str] = MappingProxyType(
         "grade.right": "right",
         "grade.total": "{right} of {all} right",
         "grade.shape": "the shape is {came}, expected {expected}",
-        "grade.unknown": "the entry that is furthest off is {came}, expected {expected}: "
-        "{formula}",
+        "grade.unknown": "the entry that is furthest off is {came}, expected {expected}: {formula}",
         "grade.carried": "follows rightly from the wrong values before it",
         "grade.bias": "the bias is forgotten: {formula}",
         "grade.transposed_weight": "the weights are transposed: {formula}",
