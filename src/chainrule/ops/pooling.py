@@ -23,14 +23,9 @@ from chainrule.ops.window import (
     image_axes,
     per_axis,
     places,
-    spatial,
+    sliding,
     windows,
 )
-
-
-def _slide(op: str, shape: tuple[int, ...], size: Any, stride: Any, dilation: Any) -> Frame:
-    count = len(size) if isinstance(size, (tuple, list)) else 1
-    return frame(op, spatial(op, shape, count), size, stride=stride, dilation=dilation)
 
 
 def _winners(by: np.ndarray, slide: Frame) -> np.ndarray:
@@ -69,7 +64,7 @@ def _pick_slide(x: Any, by: Any, size: Any, stride: Any, dilation: Any) -> Frame
         raise ShapeError(
             f"pick_largest: x has shape {x.shape} and by has shape {by.shape}; expected the same."
         )
-    return _slide("pick_largest", x.shape, size, stride, dilation)
+    return sliding("pick_largest", x.shape, size, stride, dilation)
 
 
 def _infer_pick(x: Aval, by: Aval, *, size: Any, stride: Any = 1, dilation: Any = 1) -> Aval:
@@ -112,7 +107,7 @@ array([1., 3.])
 
 
 def _place_slide(g: Any, by: Any, size: Any, stride: Any, dilation: Any) -> Frame:
-    slide = _slide("place_largest", by.shape, size, stride, dilation)
+    slide = sliding("place_largest", by.shape, size, stride, dilation)
     expected = (*by.shape[: len(by.shape) - len(slide.out)], *slide.out)
     if g.shape != expected:
         raise ShapeError(

@@ -157,38 +157,34 @@ def fold_into(out: np.ndarray, windows: np.ndarray, slide: Frame) -> None:
         view += flat[(slice(None),) * lead + (number,)]
 
 
-def spatial(op: str, shape: tuple[int, ...], count: int) -> tuple[int, ...]:
-    """The last `count` sizes of a shape.
-
-    Raises:
-        ShapeError: it has fewer.
-    """
-    if len(shape) < count:
-        raise ShapeError(
-            f"{op}: windows slide along {count} axes, and x of shape {shape} has {len(shape)}."
-        )
-    return shape[len(shape) - count :]
-
-
 def _count(size: Any) -> int:
     """Along how many axes windows of this size slide; one number stands for one axis."""
     return len(size) if isinstance(size, (tuple, list)) else 1
 
 
-def _slide(x: Any, size: Any, stride: Any, dilation: Any) -> Frame:
-    inside = spatial("windows", x.shape, _count(size))
-    return frame("windows", inside, size, stride=stride, dilation=dilation)
+def sliding(op: str, shape: tuple[int, ...], size: Any, stride: Any, dilation: Any) -> Frame:
+    """The windows of a size that slide along the last axes of a shape, without padding.
+
+    Raises:
+        ShapeError: there are too few axes, or a window does not fit once.
+    """
+    count = _count(size)
+    if len(shape) < count:
+        raise ShapeError(
+            f"{op}: windows slide along {count} axes, and x of shape {shape} has {len(shape)}."
+        )
+    return frame(op, shape[len(shape) - count :], size, stride=stride, dilation=dilation)
 
 
 def _infer_windows(x: Aval, *, size: Any, stride: Any = 1, dilation: Any = 1) -> Aval:
-    slide = _slide(x, size, stride, dilation)
+    slide = sliding("windows", x.shape, size, stride, dilation)
     lead = x.shape[: x.ndim - len(slide.kernel)]
     return Aval((*lead, *slide.kernel, *slide.out), x.dtype)
 
 
 def _windows(x: Any, *, size: Any, stride: Any, dilation: Any) -> np.ndarray:
     x = concrete(x)
-    return strided(x, _slide(x, size, stride, dilation))
+    return strided(x, sliding("windows", x.shape, size, stride, dilation))
 
 
 windows = defop(
