@@ -24,7 +24,7 @@ def measure(quick: bool = False) -> Numbers:
     scales = (0.3, 0.01) if quick else (1.0, 0.3, 0.1, 0.03, 0.01, 1e-3, 1e-4)
     train, _ = data.mnist()
     return {
-        (name, scale): learn(train[:1000], norm, scale, epochs=8 if quick else 20)
+        (name, scale): learn(train[:1000], norm, scale, epochs=5 if quick else 10)
         for name, norm in (("with", "batch"), ("without", None))
         for scale in scales
     }
@@ -33,7 +33,8 @@ def measure(quick: bool = False) -> Numbers:
 def learn(train: data.Dataset, norm: str | None, scale: float, epochs: int) -> list[float]:
     net = models.mlp(784, 10, hidden=HIDDEN, init=f"normal({scale})", norm=norm)
     try:
-        run = cr.fit(net, train, optimizer=optim.SGD(lr=0.02), epochs=epochs, show=False)
+        sgd = optim.SGD(lr=0.02)
+        run = cr.fit(net, train, optimizer=sgd, batch_size=50, epochs=epochs, show=False)
     except NonFiniteError:
         # From weights that are too large the loss overflows: no better than guessing.
         return [0.1]
