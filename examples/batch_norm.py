@@ -37,7 +37,7 @@ def learn(train: data.Dataset, norm: str | None, scale: float, epochs: int) -> l
         run = cr.fit(net, train, optimizer=sgd, batch_size=50, epochs=epochs, show=False)
     except NonFiniteError:
         # From weights that are too large the loss overflows: no better than guessing.
-        return [0.1]
+        return [0.1] * epochs
     return [row["accuracy"] for row in run.history]
 
 
