@@ -20,6 +20,7 @@ from chainrule.compiler.schedule import Phase, Schedule, plan_memory
 from chainrule.compiler.target import Target, host
 from chainrule.graph.graph import Graph
 from chainrule.graph.node import Node
+from chainrule.graph.text import aval_text
 from chainrule.ops.table import PROJECT
 
 FAULT = 0
@@ -93,8 +94,7 @@ class Program:
             for k in self.schedule.kernels
         ]
         donated = [(self.slots[a], self.slots[b]) for a, b in self.schedule.donated.items()]
-        numbers = [(node.aval, repr(node.value)) for node in self.graph.nodes if is_number(node)]
-        return repr((self.graph.show(), divisions, donated, sorted(strides.items()), numbers))
+        return repr((_structure(self.graph), divisions, donated, sorted(strides.items())))
 
     def _write(self, strides: dict[int, int]) -> str:
         module = ir.Module("chainrule")
@@ -254,6 +254,37 @@ def segments(phases: Sequence[Phase]) -> list[tuple[list[Phase], list]]:
             made[-1][1].extend(phase.calls)
             made.append(([], []))
     return made
+
+
+def _structure(graph: Graph) -> list:
+    """What a graph computes, without names and lines: those of the user's files may change.
+
+    Constant arrays are memory that code is given, and so only their places count.
+    """
+    places = {node: number for number, node in enumerate(graph.nodes)}
+    nodes: list = [
+        (
+            node.op.name if node.op else "input" if node.is_input else "constant",
+            [places[arg] for arg in node.args],
+            _exact(node.params),
+            aval_text(node.aval),
+            isinstance(node.aval, Aval) and node.aval.weak,
+            repr(node.value) if is_number(node) else "",
+        )
+        for node in graph.nodes
+    ]
+    return [*nodes, [places[node] for node in graph.outputs]]
+
+
+def _exact(value: Any) -> Any:
+    """Options of an op in words that leave nothing out, as those of a long array would."""
+    if isinstance(value, Mapping):
+        return [(key, _exact(part)) for key, part in value.items()]
+    if isinstance(value, (list, tuple)):
+        return [type(value).__name__, *map(_exact, value)]
+    if isinstance(value, np.ndarray):
+        return (str(value.dtype), value.shape, value.tobytes())
+    return _structure(value) if isinstance(value, Graph) else repr(value)
 
 
 def _bytes(node: Node) -> int:
