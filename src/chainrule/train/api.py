@@ -189,7 +189,8 @@ def resume(
         model: see `load_run`.
         loss: see `load_run`.
         optimizer: see `load_run`.
-        changes: epochs, show, checkpoint_seconds: train up to another number of epochs, ...
+        changes: epochs, show, checkpoint_seconds, compile, threads, kernels: train up to another
+            number of epochs, with compiled steps or without, ...
 
     Raises:
         RunError: no run there, it is damaged, or data or callbacks differ or are needed.

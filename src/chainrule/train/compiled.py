@@ -9,7 +9,6 @@ import numpy as np
 from chainrule import compiler, ops, tree
 from chainrule.aval import Aval
 from chainrule.data import Affine, Dataset
-from chainrule.errors import ChainruleError
 from chainrule.grad import value_and_grad
 from chainrule.graph.trace import trace_closed
 from chainrule.nn import Module, keyed, swapped
@@ -149,7 +148,8 @@ class CompiledSteps:
         """Compile the step of a model that someone has changed; whether that is possible."""
         try:
             self._make()
-        except ChainruleError:
+        # As where it is compiled first: the user's own code may stumble in a trace in its own way.
+        except Exception:
             if self.run.settings.compile is True:
                 raise
             return False
