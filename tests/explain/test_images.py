@@ -121,6 +121,15 @@ def test_all_forms_of_lenet_hold_in_both_languages(
     assert len(page.encode()) < 1_000_000
 
 
+def test_a_weight_of_a_kernel_is_followed(digit: tuple) -> None:
+    report = cr.explain(lenet(np.float64), *digit, weight="3.weight[2,1,0,3]")
+    assert report.checks.failures == ()
+    paths = [s for s in report if s.key.startswith("(dL/dW2[2,1,0,3])_")]
+    assert len(paths) == 5
+    slope = report["dL/dW2[2,1,0,3]"]
+    assert slope.value == pytest.approx(report["dL/dW2"].value[2, 1, 0, 3], rel=1e-9)
+
+
 @pytest.mark.parametrize("stride", [1, 2])
 def test_a_batch_with_strides_groups_and_overlapping_windows(stride: int) -> None:
     model = nn.Sequential(

@@ -27,6 +27,7 @@ from chainrule.grad import jvp
 from chainrule.graph import Node
 
 _SHOWN = 5
+_TRIED = 1000
 _WEIGHT = re.compile(r"(?P<path>[\w.]+)\[(?P<index>[\d,\s]*)\]")
 
 
@@ -170,19 +171,31 @@ class _Follower:
         return trail.product * float(in_double(self.values[total]).reshape(-1)[last.place])
 
     def paths(self, leaf: Node, place: int) -> tuple[list[Trail], list[Trail]]:
-        """The weightiest paths, and the beginnings of all others."""
+        """The weightiest paths, and the beginnings of all others.
+
+        A kernel's weight has millions of paths that all weigh little. After many tries each way is
+        taken on to the loss along its weightiest entries.
+        """
         order = itertools.count()
         heap: list[tuple[float, int, Trail]] = []
         for trail in self._next(Trail((), 1.0), leaf, place):
             heapq.heappush(heap, (-abs(self._weight(trail)), next(order), trail))
         done: list[Trail] = []
-        while heap and len(done) < _SHOWN:
-            _, _, trail = heapq.heappop(heap)
+        straight: Trail | None = None
+        for tried in itertools.count():
+            if straight is None and (not heap or len(done) == _SHOWN):
+                break
+            trail = straight or heapq.heappop(heap)[-1]
+            straight = None
             if trail.stops[-1].node is self.step.loss:
                 done.append(trail)
                 continue
-            for longer in self._next(trail, leaf, place):
-                heapq.heappush(heap, (-abs(self._weight(longer)), next(order), longer))
+            longer = list(self._next(trail, leaf, place))
+            if tried > _TRIED and longer:
+                straight = max(longer, key=lambda t: abs(self._weight(t)))
+            for other in longer:
+                if other is not straight:
+                    heapq.heappush(heap, (-abs(self._weight(other)), next(order), other))
         return done, [trail for _, _, trail in heap]
 
     def total(self, done: list[Trail], rest: list[Trail]) -> tuple[float, float]:
