@@ -74,6 +74,7 @@ def test_the_cache_is_shown_and_cleared(call: Callable, tmp_path: Path, monkeypa
     }
 
 
+@pytest.mark.slow
 def test_data_sets_are_named_too(call: Callable, tmp_path: Path, monkeypatch) -> None:
     monkeypatch.setenv("CHAINRULE_CACHE", str(tmp_path))
     call("train", "mnist", "--epochs", 0, "--quiet")
@@ -97,7 +98,7 @@ def test_a_damaged_or_read_only_cache_stops_nobody(call: Callable, tmp_path: Pat
     assert result.status == 0, result.error
 
 
-@pytest.mark.parametrize("kind", ["a data set", "a run"])
+@pytest.mark.parametrize("kind", ["a run", pytest.param("a data set", marks=pytest.mark.slow)])
 def test_bench_shows_what_bounds_a_step(kind: str, call: Callable, tmp_path: Path) -> None:
     what = ["moons", "--hidden", "6", "--batch-size", 40]
     if kind == "a run":

@@ -139,11 +139,12 @@ LAYERS: dict[str, Callable[[], nn.Module]] = {
 }
 
 
-@pytest.mark.parametrize("name", several(LAYERS, "noise"))
+@pytest.mark.parametrize("name", several(LAYERS, "dropout"))
 def test_layers(name: str, pair) -> None:
     assert apart(*pair(net(LAYERS[name]), **TOY)) < EXACT
 
 
+@pytest.mark.slow
 def test_dropouts_of_one_net_draw_different_masks(pair) -> None:
     assert apart(*pair(net(LAYERS["dropout"], LAYERS["dropout"]), **TOY)) < EXACT
 
@@ -155,6 +156,7 @@ def test_running_statistics(pair, digits) -> None:
     assert apart(*pair(make, **options)) < EXACT
 
 
+@pytest.mark.slow
 def test_a_net_by_name_with_all_of_it(pair, digits) -> None:
     """In float32, as it is used; the figures are means over 250 samples."""
     make = lambda: models.mlp(  # noqa: E731
@@ -279,7 +281,7 @@ CHANGES = {
 }
 
 
-@pytest.mark.parametrize("name", several(CHANGES, "weights in place", "frozen weights", "dropout"))
+@pytest.mark.parametrize("name", several(CHANGES, "weights in place", "dropout"))
 def test_what_a_callback_does_to_the_model_counts(name: str, pair) -> None:
     make, change = CHANGES[name]
     options = TOY | {"optimizer": optim.SGD(lr=0.1), "callbacks": [Change(change)]}

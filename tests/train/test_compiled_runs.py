@@ -66,6 +66,7 @@ def test_interrupted_and_gone_on_in_memory(compiled, same_weights) -> None:
     assert same_weights(run.resume(), whole)
 
 
+@pytest.mark.slow
 def test_masks_and_statistics_go_on_where_they_were(
     compiled, digits, same_weights, kernels, tmp_path
 ) -> None:
