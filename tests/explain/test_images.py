@@ -1,5 +1,6 @@
 """LeNet on a digit: windows, kernels and winners by their places, in both dtypes and languages."""
 
+import itertools
 import json
 import re
 
@@ -157,3 +158,21 @@ def test_one_axis_and_a_convolution_without_a_layer() -> None:
     report = cr.explain(Own(), numbers(1, 1, 6), np.array([1]))
     assert report.right
     assert "Every kernel slides" in report.text()
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("count", [1, 100])
+def test_the_perceptron_of_25_and_25_units(digit: tuple, dtype: type, count: int) -> None:
+    x, y = digit
+    sizes = (784, 25, 25, 10)
+    layers = [nn.Linear(a, b, dtype=dtype) for a, b in itertools.pairwise(sizes)]
+    model = nn.Sequential(layers[0], nn.ReLU(), layers[1], nn.ReLU(), layers[2]).initialize(1)
+    slopes = {path: numbers(*p.shape).astype(dtype) for path, p in model.named_parameters()}
+    memory = {path: {"m": 0.01 * g, "v": 1e-4 * g * g} for path, g in slopes.items()}
+    kept = memory if count > 1 else {}
+    report = cr.explain(
+        model, x.reshape(784), y, optimizer="adam", step=count, memory=kept, lang="zh"
+    )
+    assert report.checks.failures == ()
+    assert report.checks.recomputed < (1e-6 if dtype is np.float32 else 1e-12)
+    assert len(report.html().encode()) < 1_000_000
