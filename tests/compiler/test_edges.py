@@ -7,6 +7,8 @@ import numpy as np
 import pytest
 
 import chainrule as cr
+from chainrule import nn
+from chainrule.errors import GradientError
 from tests.compiler.machine import compiled, judge
 
 
@@ -196,3 +198,28 @@ def test_the_first_refusal_of_several_is_told():
 def test_threads_are_at_least_one(threads):
     with pytest.raises(cr.errors.OptionError, match="expected an integer of 1 or more"):
         compiled(cr.exp, threads=threads)
+
+
+def test_a_model_is_compiled_as_it_is_at_each_call():
+    model = nn.Sequential(nn.Linear(4, 3), nn.BatchNorm(3), nn.ReLU(), nn.Linear(3, 2))
+    model.initialize(0).eval()
+    function = cr.compile(model)
+    x = np.linspace(-1, 1, 20, dtype=np.float32).reshape(5, 4)
+
+    def agree() -> bool:
+        return bool(np.allclose(function(x), model(x).numpy(), rtol=1e-5, atol=1e-5))
+
+    assert agree()
+    first = function(x)
+    model[1].weight.data = model[1].weight.data * 3
+    assert agree()
+    model[1].running_mean = np.ones(3, np.float32)
+    assert agree()
+    model[0].weight.data = model[0].weight.data * 2
+    assert agree()
+    assert not np.allclose(function(x), first)
+    model.train()
+    with pytest.raises(GradientError, match=r"call model\.eval\(\) first"):
+        function(x)
+    model.eval()
+    assert agree()

@@ -22,11 +22,17 @@ from chainrule.ops.table import Box, shape_of
 class _Version:
     """A function's program for one kind of arguments, and what the function captured.
 
-    Captured tensors, such as a model's weights, are read anew at each call.
+    Captured tensors, such as a model's weights, are read anew at each call. What the trace took
+    for granted besides, such as a model's mode, makes it out of date when it changes.
     """
 
     def __init__(self, function: Callable, args: tuple, **options: Any):
         graph, self.captured = trace_closed(function, args, lift=True)
+        self.granted = _fields_of(function)
+        direct = set(map(id, self.captured))
+        tensors: list[Any] = [v for _, _, v in self.granted if isinstance(v, Box)]
+        # What is computed from these alone was computed while tracing, and is a number by now.
+        self.used = [(leaf, leaf.data) for leaf in tensors if id(leaf) not in direct]
         self.structure = graph.out_structure
         self.program = Program(graph, **options)
         self.first = len(graph.inputs) - len(self.captured)
@@ -49,6 +55,13 @@ class _Version:
         program.bind_input(0, given)
         program.bind_output(0, made)
         return given, made, program.alone(0), program.fault
+
+    def current(self) -> bool:
+        """Whether a trace would give the same graph today."""
+        for fields, name, value in self.granted:
+            if fields.get(name) is not value:
+                return False
+        return not self.used or all(leaf.data is data for leaf, data in self.used)
 
     def refresh(self) -> None:
         """Let the program read captured tensors that have other numbers by now."""
@@ -80,7 +93,7 @@ class CompiledFunction:
         last = self._last
         if last is not None and len(args) == 1 and type(args[0]) is np.ndarray:
             version, shape, dtype, given, made, run, fault = last
-            if args[0].shape == shape and args[0].dtype == dtype:
+            if args[0].shape == shape and args[0].dtype == dtype and version.current():
                 with self._lock:
                     version.refresh()
                     given[...] = args[0]
@@ -120,7 +133,7 @@ class CompiledFunction:
 
     def _version(self, values: list, structure: Any, args: tuple) -> _Version:
         key = (_hashable(structure), tuple(aval_of(value) for value in values))
-        if key not in self._made:
+        if key not in self._made or not self._made[key].current():
             options = {"target": self._target, "cache": self._cache, "shared": self._threads > 1}
             self._made[key] = _Version(self._function, args, **options)
         return self._made[key]
@@ -133,6 +146,17 @@ class CompiledFunction:
     def explain(self, *args: Any) -> Report:
         """What the program for such arguments consists of: groups, tiles, buffers, work, bounds."""
         return Report(self.program(*args))
+
+
+def _fields_of(function: Any) -> list[tuple[dict, str, Any]]:
+    """Where a model keeps its tensors and its mode, and what stands there."""
+    if not hasattr(function, "named_modules"):
+        return []
+    modules = [vars(module) for _, module in function.named_modules()]
+    held = [(fields, name) for fields in modules for name in fields]
+    held = [(fields, name) for fields, name in held if isinstance(fields[name], Box)]
+    held.append((vars(function), "training"))
+    return [(fields, name, fields.get(name)) for fields, name in held]
 
 
 def _hashable(structure: Any) -> Any:
@@ -171,6 +195,8 @@ def compile(  # noqa: A001 - the field's word; the built-in compiles Python's ow
 
     The function is traced, so that it must not branch on values; ops that the compiler does not
     know are run by the interpreter in between. Results agree with the eager ones up to rounding.
+    A model's weights, buffers and mode are those of each call; what any other function computes
+    from captured tensors alone is computed once.
 
     Args:
         function: takes arrays, Python numbers and trees of them, gives arrays or a tree of them.
