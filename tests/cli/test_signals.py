@@ -11,7 +11,11 @@ import pytest
 
 import chainrule as cr
 
-OPTIONS = ("--hidden", "16", "--epochs", "2", "--lr", "0.003", "--batch-size", "20")
+OPTIONS = (
+    *("--hidden", "16", "--epochs", "2", "--lr", "0.003", "--batch-size", "8"),
+    # Compiled, it would be over before the signal comes; tests/train interrupts compiled runs.
+    *("--compile", "no"),
+)
 
 
 @pytest.fixture(scope="module")
@@ -21,7 +25,14 @@ def whole() -> cr.Run:
     model = cr.models.by_name("mlp", in_features=784, classes=10, hidden=(16,))
     optimizer = cr.optim.Adam(lr=0.003)
     return cr.fit(
-        model, train, validation=test, optimizer=optimizer, epochs=2, batch_size=20, show=False
+        model,
+        train,
+        validation=test,
+        optimizer=optimizer,
+        epochs=2,
+        batch_size=8,
+        compile=False,
+        show=False,
     )
 
 
@@ -31,7 +42,7 @@ def wait_until_it_trains(process: subprocess.Popen, folder: Path) -> None:
         assert process.poll() is None, process.communicate()
         assert time.monotonic() < deadline
         time.sleep(0.01)
-    # Into the first epoch of 3,000 steps.
+    # Into the first epoch of 7,500 steps.
     time.sleep(0.2)
 
 

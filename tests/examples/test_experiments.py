@@ -9,6 +9,8 @@ from typing import Any
 import numpy as np
 import pytest
 
+pytestmark = pytest.mark.slow
+
 EXAMPLES = Path(__file__).resolve().parents[2] / "examples"
 PROGRAMS = [path for path in sorted(EXAMPLES.glob("*.py")) if path.stem != "experiment"]
 NAMES = [path.stem for path in PROGRAMS if "[--quick]" in path.read_text(encoding="utf-8")]

@@ -475,6 +475,7 @@ ARRAYS: dict[str, Callable] = {
     "any": _rows(any),
     "all": _rows(all),
     "argmax": _rows(lambda row: row.index(max(row))),
+    "checked_ids": lambda ids, classes: ids,
     "argmin": _rows(lambda row: row.index(min(row))),
     "argsort": _lines(lambda row: sorted(range(len(row)), key=row.__getitem__)),
     "cumsum": _lines(lambda row: list(itertools.accumulate(row))),

@@ -11,6 +11,7 @@ from tests.ops.references import key_of, places
 
 NO_TWIN = {
     "cbrt": "PyTorch has none",
+    "checked_ids": "PyTorch checks where it uses them",
     "random_fold_in": "keys are chainrule's own",
     "random_normal": "streams are chainrule's own",
     "random_uniform": "streams are chainrule's own",

@@ -16,6 +16,8 @@ from chainrule.train import Callback
 from chainrule.train.threads import free_processors
 from tests.train.test_resume import BATCHES, InterruptAt
 
+pytestmark = pytest.mark.slow
+
 pytest.importorskip("llvmlite")
 
 

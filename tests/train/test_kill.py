@@ -9,7 +9,7 @@ import pytest
 SCRIPT = Path(__file__).resolve().parents[2] / "benchmarks" / "kill_test.py"
 
 
-@pytest.mark.parametrize("compiled", [False, True])
+@pytest.mark.parametrize("compiled", [False, pytest.param(True, marks=pytest.mark.slow)])
 def test_killed_at_random_moments_and_resumed_ends_the_same(compiled: bool) -> None:
     if compiled:
         pytest.importorskip("llvmlite")
