@@ -233,4 +233,3 @@ def _item(body: Body, node: Node, index: list, part: Part, memo: dict) -> Value:
         return body.value(root, index, part, memo)
     view = body.places.on(x, x.aval.shape, body.group.dims)
     return body.load(root, view, index, part)
-
