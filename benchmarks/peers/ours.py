@@ -4,7 +4,6 @@ A timed call is whole epochs of `fit`: it shuffles, gathers the batches from the
 set, scales them, counts what is right and writes the history, all of which the peers are spared.
 """
 
-from inspect import signature
 from pathlib import Path
 from typing import Any
 
@@ -14,11 +13,10 @@ from workloads import CHECKED, Workload
 
 import chainrule as cr
 from chainrule import models, optim
-from chainrule.train import Settings
 
 
 def eager(task: Task) -> Runner:
-    return _train(task, epochs=1, **_eagerly())
+    return _train(task, epochs=1, compile=False)
 
 
 def compiled(task: Task) -> Runner:
@@ -27,7 +25,7 @@ def compiled(task: Task) -> Runner:
 
 
 def predict_eager(task: Task) -> Runner:
-    return one_by_one(task, _fit(task, samples=1, epochs=0, **_eagerly()).outputs)
+    return one_by_one(task, _fit(task, samples=1, epochs=0, compile=False).outputs)
 
 
 def predict_compiled(task: Task) -> Runner:
@@ -41,17 +39,11 @@ def product(task: Task) -> Runner:
 
 
 def whole_eager(folder: Path) -> float:
-    return _whole(**_eagerly())
+    return _whole(compile=False)
 
 
 def whole_compiled(folder: Path) -> float:
     return _whole(compile=True)
-
-
-def _eagerly() -> dict[str, Any]:
-    """How to ask for an eager run; before there was a compiler nobody could ask."""
-    known = {*signature(cr.fit).parameters, *signature(Settings).parameters}
-    return {"compile": False} if "compile" in known else {}
 
 
 def _model(task: Task) -> cr.nn.Module:

@@ -8,7 +8,7 @@ from chainrule import compiler
 from chainrule.data import Dataset, Loader
 from chainrule.errors import NonFiniteError, OptionError
 from chainrule.train.compiled import CompiledSteps
-from chainrule.train.threads import free_processors
+from chainrule.train.threads import free_processors, step_operations
 
 if TYPE_CHECKING:
     from chainrule.train.run import Run
@@ -59,7 +59,7 @@ def _try_eagerly(run: "Run", data: Dataset) -> None:
 def _is_worth_it(run: "Run", loader: Loader) -> bool:
     if not compiler.available():
         return False
-    operations = 6.0 * sum(p.size for p in run.model.parameters()) * run.settings.batch_size
+    operations = step_operations(run.model, run.settings.batch_size)
     steps = run.settings.epochs * len(loader)
     return steps * (_STEP_SECONDS + operations / _FLOPS_A_SECOND) > _WORTH_SECONDS
 
@@ -81,7 +81,7 @@ def threads_for(run: "Run") -> int:
     asked = run.settings.threads
     if asked is not None:
         return asked
-    operations = 6.0 * sum(p.size for p in run.model.parameters()) * run.settings.batch_size
+    operations = step_operations(run.model, run.settings.batch_size)
     return min(free_processors(), max(1, int(operations / _A_THREAD)))
 
 

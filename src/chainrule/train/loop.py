@@ -86,7 +86,7 @@ def train(run: "Run") -> None:
     run.interrupted = False
     run.model.train()
     _call(run, "on_start")
-    threads = suited_to(sum(p.size for p in run.model.parameters()), settings.batch_size)
+    threads = suited_to(run.model, settings.batch_size)
     with threads, _Interrupt() as interrupt, np.errstate(all="ignore"):
         saver.begin()
         compiled = compiled_steps(run, data, loader)
