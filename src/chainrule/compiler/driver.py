@@ -17,8 +17,12 @@ from chainrule.compiler.target import Target
 VOID = ir.VoidType()
 LINE = 8
 """Words in a cache line. Each counter has a line of its own, or threads would fight for them."""
-_SPINS = 500
-"""Turns of waiting before a thread sleeps: some 10 to 20 microseconds."""
+_SPINS = 1400
+"""Turns of waiting before a thread sleeps: some 40 microseconds, which is longer than most tasks.
+
+A nap takes over 100 with the kernel's own delay: a thread that went to sleep over one long task
+would miss the phases after it (784-100-10: 140 to 170 us a step with 500 turns, 100 with these).
+"""
 _NAP = 50
 """Microseconds of a nap."""
 
