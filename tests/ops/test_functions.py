@@ -115,6 +115,36 @@ TORCH = {
         lambda t, x: t.nn.functional.avg_pool1d(x, 3, 2, 1, count_include_pad=False),
         [(2, 3, 6)],
     ),
+    "lp_pool": (
+        lambda x: cr.lp_pool(x, 2, 2, 1, ceil_mode=True),
+        lambda t, x: t.nn.functional.lp_pool1d(x, 2, 2, 1, ceil_mode=True),
+        [(2, 2, 5)],
+    ),
+    "adaptive_max_pool": (
+        lambda x: cr.adaptive_max_pool(x, (2, 3)),
+        lambda t, x: t.nn.functional.adaptive_max_pool2d(x, (2, 3)),
+        [(1, 1, 5, 3)],
+    ),
+    "border": (
+        lambda x: cr.border(x, ((1, 2), (0, 1))),
+        lambda t, x: t.nn.functional.pad(x, (0, 1, 1, 2), "reflect"),
+        [(1, 2, 3, 2)],
+    ),
+    "interpolate": (
+        lambda x: cr.interpolate(x, (5, 2), mode="bilinear"),
+        lambda t, x: t.nn.functional.interpolate(x, (5, 2), mode="bilinear"),
+        [(1, 2, 3, 4)],
+    ),
+    "pixel_shuffle": (
+        lambda x: cr.pixel_shuffle(x, 2),
+        lambda t, x: t.pixel_shuffle(x, 2),
+        [(1, 8, 2, 1)],
+    ),
+    "pixel_unshuffle": (
+        lambda x: cr.pixel_unshuffle(x, 2),
+        lambda t, x: t.pixel_unshuffle(x, 2),
+        [(1, 2, 2, 4)],
+    ),
     "adaptive_avg_pool": (
         lambda x: cr.adaptive_avg_pool(x, (2, 1)),
         lambda t, x: t.nn.functional.adaptive_avg_pool2d(x, (2, 1)),

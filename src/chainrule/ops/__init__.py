@@ -1,5 +1,6 @@
 """The op table and the functions made of its ops; all of them stand at the top of the package."""
 
+from chainrule.ops.adaptive_pooling import adaptive_avg_pool, adaptive_max_pool
 from chainrule.ops.arithmetic import (
     add,
     arctan2,
@@ -102,7 +103,8 @@ from chainrule.ops.logic import (
     logical_xor,
     not_equal,
 )
-from chainrule.ops.pooling import adaptive_avg_pool, avg_pool, max_pool
+from chainrule.ops.padding import border
+from chainrule.ops.pooling import avg_pool, lp_pool, max_pool
 from chainrule.ops.products import einsum
 from chainrule.ops.reduce import (
     argmax,
@@ -122,6 +124,7 @@ from chainrule.ops.reduce import reduce_max as max
 from chainrule.ops.reduce import reduce_min as min
 from chainrule.ops.reduce import reduce_prod as prod
 from chainrule.ops.reduce import reduce_sum as sum
+from chainrule.ops.resize import interpolate, pixel_shuffle, pixel_unshuffle
 from chainrule.ops.shape import (
     broadcast_to,
     concatenate,
@@ -154,6 +157,7 @@ __all__ = [
     "abs",
     "absolute",
     "adaptive_avg_pool",
+    "adaptive_max_pool",
     "add",
     "all",
     "any",
@@ -169,6 +173,7 @@ __all__ = [
     "argmin",
     "argsort",
     "avg_pool",
+    "border",
     "broadcast_to",
     "cast",
     "cbrt",
@@ -207,6 +212,7 @@ __all__ = [
     "im2col",
     "index_add",
     "index_set",
+    "interpolate",
     "isfinite",
     "isinf",
     "isnan",
@@ -225,6 +231,7 @@ __all__ = [
     "logical_or",
     "logical_xor",
     "logsumexp",
+    "lp_pool",
     "matmul",
     "max",
     "max_pool",
@@ -241,6 +248,8 @@ __all__ = [
     "ones_like",
     "outer",
     "pad",
+    "pixel_shuffle",
+    "pixel_unshuffle",
     "pow",
     "power",
     "prod",

@@ -9,18 +9,22 @@ from typing import Any
 
 import numpy as np
 
-from chainrule.aval import Aval, float_dtype
+from chainrule import settings
+from chainrule.aval import Aval
 from chainrule.errors import ShapeError
-from chainrule.ops.layout import moveaxis
-from chainrule.ops.linalg import matmul
+from chainrule.ops.arithmetic import power, where
+from chainrule.ops.elementwise import absolute, sign
+from chainrule.ops.logic import equal
 from chainrule.ops.promotion import concrete
-from chainrule.ops.reduce import mean, reduce_sum
+from chainrule.ops.reduce import reduce_sum
 from chainrule.ops.table import defop, dtype_of, operand, sample, shape_of
 from chainrule.ops.window import (
     Frame,
+    Pairs,
     bordered,
     frame,
     image_axes,
+    pairs_of,
     per_axis,
     places,
     sliding,
@@ -166,41 +170,72 @@ array([1., 0., 2., 0.])
 
 
 def pooling_frame(
-    op: str, shape: tuple[int, ...], size: Any, stride: Any, padding: Any, dilation: Any = 1
+    op: str,
+    shape: tuple[int, ...],
+    size: Any,
+    stride: Any,
+    padding: Any,
+    dilation: Any = 1,
+    ceil_mode: bool = False,
 ) -> Frame:
     """The windows of a pooling of x (N, C, *n); without a stride they stand side by side.
+
+    In `ceil_mode` the padding of the frame reaches as far as its last windows run over the end.
 
     Raises:
         ShapeError: the window does not fit, or is padded by more than half of its size.
     """
-    steps = size if stride is None else stride
     inside = image_axes(op, shape)
-    slide = frame(op, inside, size, stride=steps, padding=padding, dilation=dilation)
-    for k, pair in zip(slide.kernel, slide.padding, strict=True):
+    pairs = pairs_of(op, padding, len(inside))
+    kernel = per_axis(op, "the kernel", size, len(inside))
+    steps = per_axis(op, "stride", size if stride is None else stride, len(inside))
+    gaps = per_axis(op, "dilation", dilation, len(inside))
+    for k, pair in zip(kernel, pairs, strict=True):
         if max(pair) > k // 2:
             raise ShapeError(
-                f"{op}: padding is {padding!r} with windows of size {slide.kernel}; expected half "
-                "of the size at most, so that no window lies in the padding alone."
+                f"{op}: padding is {padding!r} with windows of size {kernel}; expected half of the "
+                "size at most, so that no window lies in the padding alone."
             )
-    return slide
+    if ceil_mode:
+        pairs = tuple(map(_to_the_end, inside, pairs, kernel, steps, gaps))
+    return frame(op, inside, kernel, stride=steps, padding=pairs, dilation=gaps)
 
 
-def max_pool(x: Any, size: Any, stride: Any = None, padding: Any = 0, dilation: Any = 1) -> Any:
+def _to_the_end(n: int, pair: tuple[int, int], k: int, s: int, d: int) -> tuple[int, int]:
+    """The padding of an axis whose last element is in a window, too, if one begins before it."""
+    before, after = pair
+    room = before + n + after - d * (k - 1) - 1
+    more = -room % s
+    return before, after + (more if room + more < before + n else 0)
+
+
+def max_pool(
+    x: Any,
+    size: Any,
+    stride: Any = None,
+    padding: Any = 0,
+    dilation: Any = 1,
+    ceil_mode: bool = False,
+) -> Any:
     """The largest number of each window; the derivative goes to the first of equal ones.
 
-    Windows stand side by side where no stride is given; padding never wins.
+    Windows stand side by side where no stride is given; padding never wins. In `ceil_mode` a
+    window may run over the end, as long as it begins within the input or the padding before it.
 
     Shape: x (N, C, *n) gives (N, C, *out), with
-    out = (n + 2 padding - dilation (size - 1) - 1)/stride + 1 along each axis, rounded down.
+    out = (n + 2 padding - dilation (size - 1) - 1)/stride + 1 along each axis, rounded down; in
+    `ceil_mode` rounded up.
 
     Raises:
         ShapeError: the window is larger than the padded input, or padded by more than its half.
 
     >>> max_pool(np.array([[[1.0, 3.0, 2.0, 2.0, 9.0]]]), 2)
     array([[[3., 2.]]])
+    >>> max_pool(np.array([[[1.0, 3.0, 2.0, 2.0, 9.0]]]), 2, ceil_mode=True)
+    array([[[3., 2., 9.]]])
     """
     x = operand(x)
-    slide = pooling_frame("max_pool", shape_of(x), size, stride, padding, dilation)
+    slide = pooling_frame("max_pool", shape_of(x), size, stride, padding, dilation, ceil_mode)
     wide = bordered(x, slide.padding, _least(dtype_of(x)))
     return pick_largest(wide, wide, size=slide.kernel, stride=slide.stride, dilation=slide.dilation)
 
@@ -213,75 +248,83 @@ def _least(dtype: np.dtype) -> float:
 
 
 def avg_pool(
-    x: Any, size: Any, stride: Any = None, padding: Any = 0, count_include_pad: bool = True
+    x: Any,
+    size: Any,
+    stride: Any = None,
+    padding: Any = 0,
+    count_include_pad: bool = True,
+    *,
+    ceil_mode: bool = False,
+    divisor_override: int | None = None,
 ) -> Any:
     """The mean of each window; windows stand side by side where no stride is given.
 
-    Zeros of the padding count, unless `count_include_pad` is False.
+    Zeros of the padding count, unless `count_include_pad` is False. In `ceil_mode` a window may
+    run over the end, as long as it begins within the input or the padding before it; what is
+    beyond does not count. With a `divisor_override` each sum is divided by that number.
 
     Shape: x (N, C, *n) gives (N, C, *out), with out = (n + 2 padding - size)/stride + 1 along each
-    axis, rounded down.
+    axis, rounded down; in `ceil_mode` rounded up.
 
     Raises:
+        OptionError: the divisor is no integer of 1 or more.
         ShapeError: the window is larger than the padded input, or padded by more than its half.
 
     >>> avg_pool(np.array([[[1.0, 3.0, 2.0, 2.0, 9.0]]]), 2)
     array([[[2., 2.]]])
+    >>> avg_pool(np.array([[[1.0, 3.0, 2.0, 2.0, 9.0]]]), 2, ceil_mode=True)
+    array([[[2., 2., 9.]]])
     """
     x = operand(x)
-    slide = pooling_frame("avg_pool", shape_of(x), size, stride, padding)
+    slide = pooling_frame("avg_pool", shape_of(x), size, stride, padding, ceil_mode=ceil_mode)
     cut = windows(bordered(x, slide.padding), size=slide.kernel, stride=slide.stride)
     kernel_axes = tuple(range(2, 2 + len(slide.kernel)))
     total = reduce_sum(cut, axis=kernel_axes)
-    if count_include_pad or slide.around == slide.inside:
+    if divisor_override is not None:
+        return total / settings.count("avg_pool", "divisor_override", divisor_override)
+    counted = pairs_of("avg_pool", padding if count_include_pad else 0, len(slide.kernel))
+    if counted == slide.padding:
         return total / math.prod(slide.kernel)
-    return total / _inside_counts(slide).astype(dtype_of(total))
+    return total / _counts(slide, counted).astype(dtype_of(total))
 
 
-def _inside_counts(slide: Frame) -> np.ndarray:
-    """How many numbers of each window are no padding."""
+def _counts(slide: Frame, padding: Pairs) -> np.ndarray:
+    """How many numbers of each window are in the input or in that much padding."""
     counts = np.ones(())
-    for n, k, s, (before, _), out in zip(
-        slide.inside, slide.kernel, slide.stride, slide.padding, slide.out, strict=True
+    for n, k, s, (start, _), (before, after), out in zip(
+        slide.inside, slide.kernel, slide.stride, slide.padding, padding, slide.out, strict=True
     ):
-        start = np.arange(out) * s - before
-        counts = counts[..., None] * (np.minimum(start + k, n) - np.maximum(start, 0))
+        first = np.arange(out) * s - start
+        counts = counts[..., None] * (np.minimum(first + k, n + after) - np.maximum(first, -before))
     return counts
 
 
-def adaptive_avg_pool(x: Any, size: Any) -> Any:
-    """The means of as many parts as `size` says along each axis, which together cover it.
+def lp_pool(
+    x: Any, norm_type: float, size: Any, stride: Any = None, ceil_mode: bool = False
+) -> Any:
+    """The p-norm of each window, (sum of x^p)^(1/p), with p = norm_type; p = 1 gives sums.
 
-    Part i of n numbers begins at i n / size, rounded down, and ends at (i + 1) n / size, rounded
-    up, as in PyTorch.
+    For numbers that are not negative, or an even p, it is the norm; as in PyTorch the powers keep
+    their signs otherwise, and so does the root. The derivative is 0 where the sum is. In
+    `ceil_mode` the sum of a window that runs over the end grows as if it were whole.
 
-    Shape: x (N, C, *n) gives (N, C, *size).
+    Shape: x (N, C, *n) gives (N, C, *out), with out = (n - size)/stride + 1 along each axis,
+    rounded down; in `ceil_mode` rounded up.
 
     Raises:
-        ShapeError: x has no axes after the channels, or a size is below 1.
+        OptionError: norm_type is not above 0.
+        ShapeError: the window is larger than the input.
 
-    >>> adaptive_avg_pool(np.array([[[1.0, 3.0, 2.0, 2.0, 9.0]]]), 2)
-    array([[[2.        , 4.33333333]]])
+    >>> lp_pool(np.array([[[3.0, -4.0, 0.0, 0.0]]]), 2, 2)
+    array([[[5., 0.]]])
     """
-    x = operand(x)
+    p = settings.number("lp_pool", "norm_type", norm_type, settings.POSITIVE)
     shape = shape_of(x)
-    inside = image_axes("adaptive_avg_pool", shape)
-    wanted = per_axis("adaptive_avg_pool", "size", size, len(inside))
-    dtype = float_dtype(dtype_of(x))
-    for axis, parts in enumerate(wanted, 2):
-        if parts == 1:
-            x = mean(x, axis=axis, keepdims=True)
-        else:
-            x = moveaxis(
-                matmul(moveaxis(x, axis, -1), _shares(shape[axis], parts, dtype)), -1, axis
-            )
-    return x
-
-
-def _shares(n: int, parts: int, dtype: np.dtype) -> np.ndarray:
-    """A matrix (n, parts) by which n numbers become the means of parts."""
-    starts = np.arange(parts) * n // parts
-    ends = -(-np.arange(1, parts + 1) * n // parts)
-    places_in = np.arange(n)[:, None]
-    inside = (places_in >= starts) & (places_in < ends)
-    return (inside / (ends - starts)).astype(dtype)
+    whole = math.prod(per_axis("lp_pool", "the kernel", size, len(image_axes("lp_pool", shape))))
+    total = avg_pool(x if p == 1 else power(x, p), size, stride, ceil_mode=ceil_mode) * whole
+    if p == 1:
+        return total
+    # At 0 the root has no derivative: it is kept away from there.
+    nothing = equal(total, 0)
+    safe = where(nothing, 1.0, total)
+    return where(nothing, 0.0, sign(safe) * power(absolute(safe), 1.0 / p))
