@@ -22,7 +22,20 @@ from chainrule.ops import *  # noqa: F403 - every op stands at the top of the pa
 from chainrule.tensor import Tensor, tensor
 
 if TYPE_CHECKING:
-    from chainrule import data, doctor, errors, graph, models, nn, optim, random, train, tree, tune
+    from chainrule import (
+        data,
+        doctor,
+        errors,
+        graph,
+        models,
+        nn,
+        optim,
+        random,
+        train,
+        tree,
+        tune,
+        vis,
+    )
     from chainrule.compiler import compile
     from chainrule.doctor import certify
     from chainrule.explain import compare, explain, worksheet
@@ -53,7 +66,7 @@ __version__ = "0.1.0"
 
 _MODULES = (
     *("data", "doctor", "errors", "explain", "graph", "models", "nn", "optim", "random", "train"),
-    *("tree", "tune"),
+    *("tree", "tune", "vis"),
 )
 _LATE = MappingProxyType(
     {

@@ -1,0 +1,72 @@
+"""Grad-CAM: where in an image the last maps of a net speak for a class."""
+
+from typing import Any
+
+import numpy as np
+
+from chainrule import nn, ops
+from chainrule.errors import OptionError
+from chainrule.grad import vjp
+from chainrule.vis.layers import convolutions, from_layer, titled
+from chainrule.vis.subject import Subject, scores_of
+
+
+def grad_cam(
+    model: Any, image: Any, target: int | None = None, *, layer: str | None = None
+) -> np.ndarray:
+    """How much each place of a layer's maps speaks for an output.
+
+    relu(sum over channels c of a_c A_c), with A the layer's maps and a_c the mean over all places
+    of the gradient of the output, before any softmax, by A_c.
+
+    Args:
+        model: a model or a run.
+        image: a row of pixels, (H, W) or (channels, H, W); bytes, or floats as the model sees them.
+        target: the number of the output; by default that of the largest.
+        layer: its path; by default the last convolution.
+
+    Shape: (height, width) of the layer's maps.
+
+    Raises:
+        OptionError: no such layer or output, or a layer without maps.
+        ShapeError, DtypeError, DataError: it is no image that the model takes.
+
+    Reference: Selvaraju and others, "Grad-CAM: visual explanations from deep networks via
+    gradient-based localization", ICCV 2017.
+
+    >>> net = nn.Sequential(nn.Conv2d(1, 4, 3), nn.ReLU(), nn.Flatten(), nn.Linear(144, 3))
+    >>> grad_cam(net, np.ones((8, 8)), target=2).shape
+    (6, 6)
+    """
+    subject = Subject.of(model)
+    place = last_maps(subject.model) if layer is None else layer
+    look = subject.look(image)
+    with subject.ready() as net:
+        chosen = subject.target(look.inputs, target)
+        maps, rest = from_layer(net, place, look.inputs)
+        maps = np.asarray(maps)
+        if maps.ndim != 4:
+            raise OptionError(
+                f"Grad-CAM needs maps, of shape (N, channels, height, width), and layer "
+                f"{titled(subject.model, place)} gives {maps.shape}. Choose a convolution or a "
+                "pooling, or look at the gradient by pixels: vis.saliency."
+            )
+        value, pull = vjp(lambda given: scores_of(rest(given), chosen), maps)
+        slopes = np.asarray(pull(np.ones_like(np.asarray(value)))[0])
+    return ops.relu((slopes.mean(axis=(2, 3), keepdims=True) * maps).sum(axis=1)[0])
+
+
+def last_maps(model: nn.Module) -> str:
+    """The last convolution.
+
+    Raises:
+        OptionError: there is none.
+    """
+    paths = convolutions(model)
+    if not paths:
+        raise OptionError(
+            "Grad-CAM needs a convolution, whose maps keep where things are in the image, and this "
+            f"{type(model).__name__} has none. Use vis.saliency or vis.integrated, or train a "
+            "model such as lenet."
+        )
+    return paths[-1]
