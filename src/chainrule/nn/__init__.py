@@ -23,6 +23,7 @@ from chainrule.nn.activations import (
 )
 from chainrule.nn.config import from_config, to_config
 from chainrule.nn.convolution import Conv1d, Conv2d, Conv3d, ConvTranspose2d
+from chainrule.nn.heads import Heads
 from chainrule.nn.inspection import collapse, outputs_by_layer, statistics_by_layer
 from chainrule.nn.layers import Flatten, Function, Identity, Linear, Sequential
 from chainrule.nn.leaves import Leaves, functional_call, swapped
@@ -79,6 +80,7 @@ __all__ = [
     "GroupNorm",
     "Hardsigmoid",
     "Hardtanh",
+    "Heads",
     "Identity",
     "InstanceNorm",
     "LayerNorm",

@@ -1,5 +1,6 @@
 """Models as plain data that JSON can hold, and back."""
 
+import sys
 from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any
@@ -33,19 +34,28 @@ _LAYERS: Mapping[str, type[Module]] = MappingProxyType(
 )
 
 
+def _kind(name: Any) -> type[Module] | None:
+    """The layer or the architecture of that name, if there is one."""
+    # Architectures stand on a higher floor; the roof loads it when it is first named.
+    return _LAYERS.get(name) or sys.modules["chainrule"].models.CLASSES.get(name)
+
+
 def to_config(model: Module) -> dict[str, Any] | None:
     """What a model is made of: the classes of its layers and their options, without the numbers.
 
-    None for what this cannot hold: modules of your own classes, shared or frozen parameters,
-    functions that are no ops.
+    Of the architectures of `chainrule.models`, such as ResNet, their own options. None for what
+    this cannot hold: modules of your own classes, architectures with a part replaced, shared or
+    frozen parameters, functions that are no ops.
 
     >>> to_config(Sequential(layers.Flatten(), activations.Tanh()))["steps"]
     [{'class': 'Flatten', 'start_axis': 1}, {'class': 'Tanh'}]
     """
     config = _describe(model)
-    if config is None or _leaves(from_config(config)) != _leaves(model):
+    if config is None:
         return None
-    return config
+    made = from_config(config)
+    same = _leaves(made) == _leaves(model) and repr(made) == repr(model)
+    return config if same else None
 
 
 def from_config(config: Mapping[str, Any]) -> Module:
@@ -61,14 +71,15 @@ def from_config(config: Mapping[str, Any]) -> Module:
     """
     options = dict(config)
     name = options.pop("class", None)
-    if name not in _LAYERS:
+    kind = _kind(name)
+    if kind is None:
         raise unknown("layer class", name, _LAYERS)
     try:
         if name == "Sequential":
             return Sequential(*map(from_config, options["steps"]))
         if name == "Function":
             return Function(getattr(ops, options["function"]))
-        return _LAYERS[name](**options)
+        return kind(**options)
     except (AttributeError, KeyError, TypeError) as error:
         raise OptionError(
             f"the description of a {name} lacks an option or has one too many: {error}."
@@ -77,7 +88,7 @@ def from_config(config: Mapping[str, Any]) -> Module:
 
 def _describe(model: Module) -> dict[str, Any] | None:
     name = type(model).__name__
-    if _LAYERS.get(name) is not type(model):
+    if _kind(name) is not type(model):
         return None
     if isinstance(model, Sequential):
         steps = [_describe(step) for step in model.steps]
