@@ -17,6 +17,27 @@ from chainrule.writing import Progress, StrPath, cache_folder
 
 if TYPE_CHECKING:
     from chainrule.data.arrays import read_npy, read_npz
+    from chainrule.data.augment import (
+        Augmentation,
+        ColorJitter,
+        Compose,
+        Cutout,
+        ElasticTransform,
+        GaussianNoise,
+        RandomAffine,
+        RandomApply,
+        RandomCrop,
+        RandomErasing,
+        RandomHorizontalFlip,
+        RandomVerticalFlip,
+        as_augmentation,
+        augmentation_config,
+        augmentation_from_config,
+        augmentation_names,
+        augmented,
+        image_shape_of,
+        resampled,
+    )
     from chainrule.data.catalogue import describe, names
     from chainrule.data.idx import read_idx, read_idx_pair, write_idx
     from chainrule.data.images import image_dataset, read_image_folder
@@ -25,7 +46,29 @@ if TYPE_CHECKING:
     from chainrule.data.remote import open_entry
     from chainrule.data.tables import read_csv
 
+_AUGMENTATIONS = (
+    "Augmentation",
+    "ColorJitter",
+    "Compose",
+    "Cutout",
+    "ElasticTransform",
+    "GaussianNoise",
+    "RandomAffine",
+    "RandomApply",
+    "RandomCrop",
+    "RandomErasing",
+    "RandomHorizontalFlip",
+    "RandomVerticalFlip",
+    "as_augmentation",
+    "augmentation_config",
+    "augmentation_from_config",
+    "augmentation_names",
+    "augmented",
+    "image_shape_of",
+    "resampled",
+)
 _LATE = {
+    **dict.fromkeys(_AUGMENTATIONS, "augment"),
     "describe": "catalogue",
     "find_entry": "catalogue",
     "image_dataset": "images",
@@ -46,15 +89,33 @@ _LATE = {
 
 __all__ = [
     "Affine",
+    "Augmentation",
+    "ColorJitter",
+    "Compose",
+    "Cutout",
     "Dataset",
+    "ElasticTransform",
+    "GaussianNoise",
     "Loader",
+    "RandomAffine",
+    "RandomApply",
+    "RandomCrop",
+    "RandomErasing",
+    "RandomHorizontalFlip",
+    "RandomVerticalFlip",
+    "as_augmentation",
     "as_dataset",
+    "augmentation_config",
+    "augmentation_from_config",
+    "augmentation_names",
+    "augmented",
     "blobs",
     "cache_folder",
     "circles",
     "describe",
     "gate",
     "image_dataset",
+    "image_shape_of",
     "label_ids",
     "load",
     "mnist",
@@ -71,6 +132,7 @@ __all__ = [
     "read_npy",
     "read_npz",
     "read_picture",
+    "resampled",
     "scale_to_unit",
     "sine",
     "spirals",
