@@ -16,7 +16,7 @@ import numpy as np
 
 import chainrule as cr
 from chainrule import tree
-from chainrule.compiler import program, tiles
+from chainrule.compiler import planning, program, tiles
 from chainrule.compiler.schedule import Plan
 from tests.compiler.test_products import ALL, SCHEMES, products
 from tests.compiler.test_random_programs import DTYPES, SIZES
@@ -59,7 +59,7 @@ def run_guarded(guard: Guard, told: str, function: Callable, *args: Any) -> None
     """Run a function with each of its buffers in guarded memory of its own."""
     print(told, flush=True)
     graph = cr.trace(function)(*args)
-    alone = mock.patch.object(program, "plan_memory", return_value=Plan({}, 0, 0))
+    alone = mock.patch.object(planning, "plan_memory", return_value=Plan({}, 0, 0))
     with alone, mock.patch.object(program, "aligned", guard):
         made = program.Program(graph)
     made.run([guard.holding(value) for value in tree.flatten(args)[0]])

@@ -10,7 +10,7 @@ from llvmlite import binding as llvm
 
 import chainrule as cr
 from chainrule import optim
-from chainrule.compiler import engine
+from chainrule.compiler import machine_code
 from chainrule.compiler.program import Program
 from chainrule.compiler.target import host, named, names
 from tests.compiler.machine import judge
@@ -105,7 +105,7 @@ def test_an_object_file_is_made(name):
     target = named(name)
     shapes = (40, 50), (30, 50), (30,)
     graph = cr.trace(layer)(*(np.zeros(shape, np.float32) for shape in shapes))
-    with mock.patch.object(engine.Compiled, "function", return_value=None):
+    with mock.patch.object(machine_code.MachineCode, "function", return_value=None):
         code = Program(graph, target=target).code
     assert kind_of(code.object) == target.triple.split("-")[0]
     assert REGISTER[name] in code.asm

@@ -7,7 +7,8 @@ parts loads it.
 The way of a graph: `lowered` brings its ops into a few forms and finds what only moves elements;
 `groups` fuses; `schedule` finds the phases, chains and tasks, and plans the memory; `kernels`,
 `loops`, `product` and `tiles` write the code of the groups with `lanes` and `vector_math`; `driver`
-writes the loop over steps and phases; `engine` has LLVM make machine code; `program` runs it.
+writes the loop over steps and phases; `engine` has LLVM make machine code. `planning` leads through
+all this. `program` runs the code by its `layout`; what `cache` has, it runs without the rest.
 """
 
 import importlib.util
@@ -17,6 +18,8 @@ from typing import TYPE_CHECKING, Any
 from chainrule.errors import import_extra
 
 if TYPE_CHECKING:
+    from chainrule.compiler import engine as engine
+    from chainrule.compiler import planning as planning
     from chainrule.compiler.cache import Kept, ObjectCache
     from chainrule.compiler.function import CompiledFunction, compile
     from chainrule.compiler.memory import aligned
@@ -36,6 +39,9 @@ _HOMES = MappingProxyType(
         "aligned": "memory",
     }
 )
+
+_GENERATOR = ("engine", "planning")
+"""What takes LLVM: a program that is found in the cache does without."""
 
 __all__ = [
     "CompiledFunction",
@@ -63,6 +69,8 @@ def available() -> bool:
 
 
 def __getattr__(name: str) -> Any:
+    if name in _GENERATOR:
+        return import_extra(f"{__name__}.{name}", extra="jit", purpose="the compiler")
     if name not in _HOMES:
         raise AttributeError(f"module 'chainrule.compiler' has no attribute {name!r}")
     module = f"chainrule.compiler.{_HOMES[name]}"

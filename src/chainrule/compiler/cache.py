@@ -4,15 +4,17 @@ import hashlib
 import os
 import platform
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import llvmlite
-from llvmlite import binding as llvm
 
-from chainrule.compiler.target import Target
+from chainrule.compiler.keys import generator, processor
 from chainrule.writing import StrPath, cache_folder, write_whole
 
-_SUFFIX = ".o"
+if TYPE_CHECKING:
+    from chainrule.compiler.target import Target
+
+_SUFFIX = ".program"
 _DIGEST = 32
 
 
@@ -25,27 +27,25 @@ class Kept(NamedTuple):
 
 
 class ObjectCache:
-    """A folder of object files, each under the hash of all that it depends on.
+    """A folder of compiled programs, each under the hash of all that it depends on.
 
-    That is the graph, its division into tasks, the processor, and the versions of the generator and
-    of LLVM. A file is written whole or not at all; each begins with the hash of its contents, so
-    that a damaged one is noticed, and made again. Where the folder cannot be written, or belongs to
-    someone else, nothing is kept.
+    That is the graph, how it is to be run, the processor (`target`; None for the one here), and the
+    versions of the generator and of LLVM. A file is written whole or not at all; each begins with
+    the hash of its contents, so that a damaged one is noticed, and made again. Where the folder
+    cannot be written, or belongs to someone else, nothing is kept.
 
-    >>> from chainrule.compiler.target import host
-    >>> ObjectCache("nowhere").find("some graph", host())
+    >>> ObjectCache("nowhere").find("some graph")
     """
 
     def __init__(self, folder: StrPath | None = None):
         self.folder = cache_folder("kernels") if folder is None else Path(folder)
 
-    def _path(self, key: str, target: Target) -> Path:
-        parts = (key, repr(target), _generator(), llvmlite.__version__, str(llvm.llvm_version_info))
-        digest = hashlib.sha256("\n".join((*parts, platform.system())).encode()).hexdigest()
-        return self.folder / (digest + _SUFFIX)
+    def _path(self, key: str, target: "Target | None") -> Path:
+        parts = (key, processor(target), generator(), _llvm(), platform.system())
+        return self.folder / (hashlib.sha256("\n".join(parts).encode()).hexdigest() + _SUFFIX)
 
-    def find(self, key: str, target: Target) -> bytes | None:
-        """The object file of a key, or None where there is none that is whole."""
+    def find(self, key: str, target: "Target | None" = None) -> bytes | None:
+        """What is kept under a key, or None where there is nothing that is whole."""
         try:
             if not _is_ours(self.folder):
                 return None
@@ -55,8 +55,8 @@ class ObjectCache:
         digest, code = stored[:_DIGEST], stored[_DIGEST:]
         return code if code and hashlib.sha256(code).digest() == digest else None
 
-    def keep(self, key: str, target: Target, code: bytes) -> None:
-        """Store an object file; where that is impossible, go on without."""
+    def keep(self, key: str, code: bytes, target: "Target | None" = None) -> None:
+        """Store a program; where that is impossible, go on without."""
         stored = hashlib.sha256(code).digest() + code
         try:
             self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -71,7 +71,7 @@ class ObjectCache:
         return Kept(len(sizes), sum(sizes), self.folder)
 
     def clear(self) -> Kept:
-        """Remove all object files; gives what there was."""
+        """Remove all programs; gives what there was."""
         before = self.kept()
         for path in self._files():
             path.unlink(missing_ok=True)
@@ -89,10 +89,9 @@ def _is_ours(folder: Path) -> bool:
     return status.st_uid == os.getuid() and not status.st_mode & 0o022
 
 
-def _generator() -> str:
-    """A hash of the code generator's own text: what it makes changes with it."""
-    digest = hashlib.sha256()
-    for folder in (Path(__file__).parent, Path(__file__).parent.parent / "ops"):
-        for path in sorted(folder.glob("*.py")):
-            digest.update(path.read_bytes())
-    return digest.hexdigest()
+def _llvm() -> str:
+    """LLVM's version, without loading it: that of llvmlite, and its library's size and date."""
+    library = Path(llvmlite.__path__[0]) / "binding"
+    files = [(path.name, path.stat()) for path in sorted(library.glob("*llvmlite*"))]
+    facts = [f"{name} {status.st_size} {status.st_mtime_ns}" for name, status in files]
+    return " ".join((llvmlite.__version__, *facts))

@@ -11,12 +11,11 @@ from collections.abc import Callable, Sequence
 from llvmlite import ir
 
 from chainrule.compiler.code import I64, PTR
+from chainrule.compiler.layout import LINE
 from chainrule.compiler.schedule import Chain, Phase
 from chainrule.compiler.target import Target
 
 VOID = ir.VoidType()
-LINE = 8
-"""Words in a cache line. Each counter has a line of its own, or threads would fight for them."""
 _SPINS = 1400
 """Turns of waiting before a thread sleeps: some 40 microseconds, which is longer than most tasks.
 

@@ -1,8 +1,6 @@
-"""From LLVM's text to functions that can be called, by way of an object file that may be kept."""
+"""From LLVM's text to an object file, and from there to code in memory where it takes LLVM."""
 
-import ctypes
-from collections.abc import Callable
-from functools import cache, cached_property
+from functools import cache
 from typing import Any
 
 from llvmlite import binding as llvm
@@ -56,51 +54,33 @@ def optimized(text: str, machine: Any) -> Any:
     return module
 
 
-class Compiled:
-    """Machine code, made or found in the cache; `text` is what it was made from."""
-
-    def __init__(self, write: Callable[[], str], code: bytes, target: Target):
-        self._write = write
-        self.object = code
-        self.target = target
-
-    @cached_property
-    def text(self) -> str:
-        """LLVM's text, as the generator wrote it."""
-        return self._write()
-
-    @cached_property
-    def llvm(self) -> str:
-        """LLVM's text after its passes."""
-        return str(optimized(self.text, machine_for(self.target)))
-
-    @cached_property
-    def asm(self) -> str:
-        """Assembly."""
-        machine = machine_for(self.target)
-        return machine.emit_assembly(optimized(self.text, machine))
-
-    @cached_property
-    def _engine(self) -> tuple:
-        machine = machine_for(self.target)
-        empty = llvm.parse_assembly("")
-        engine = llvm.create_mcjit_compiler(empty, machine)
-        file = llvm.ObjectFileRef.from_data(self.object)
-        engine.add_object_file(file)
-        engine.finalize_object()
-        return engine, machine, empty, file
-
-    def function(self, name: str, *arguments: Any) -> Any:
-        """A function of the code; it runs without the interpreter's lock."""
-        return ctypes.CFUNCTYPE(None, *arguments)(self._engine[0].get_function_address(name))
+def object_code(text: str, target: Target) -> bytes:
+    """The object file of LLVM's text."""
+    machine = machine_for(target)
+    return machine.emit_object(optimized(text, machine))
 
 
-def build(write: Callable[[], str], key: str, target: Target, cache: Any = None) -> Compiled:
-    """Make the object file of what `write` gives, or find it in the cache under its key."""
-    found = cache.find(key, target) if cache is not None else None
-    if found is None:
-        machine = machine_for(target)
-        found = machine.emit_object(optimized(write(), machine))
-        if cache is not None:
-            cache.keep(key, target, found)
-    return Compiled(write, found, target)
+def optimized_text(text: str, target: Target) -> str:
+    """LLVM's text after its passes."""
+    return str(optimized(text, machine_for(target)))
+
+
+def assembly(text: str, target: Target) -> str:
+    """The assembly of LLVM's text."""
+    machine = machine_for(target)
+    return machine.emit_assembly(optimized(text, machine))
+
+
+class Loaded:
+    """An object file in memory, as LLVM puts it there."""
+
+    def __init__(self, code: bytes, target: Target):
+        self._machine = machine_for(target)
+        self._empty = llvm.parse_assembly("")
+        self._file = llvm.ObjectFileRef.from_data(code)
+        self._engine = llvm.create_mcjit_compiler(self._empty, self._machine)
+        self._engine.add_object_file(self._file)
+        self._engine.finalize_object()
+
+    def address(self, name: str) -> int:
+        return self._engine.get_function_address(name)

@@ -3,20 +3,22 @@
 import functools
 import threading
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from chainrule import tree
+from chainrule import compiler, tree
 from chainrule.aval import as_operand, aval_of
 from chainrule.compiler.memory import aligned
 from chainrule.compiler.program import Program
-from chainrule.compiler.report import Report
 from chainrule.errors import ChainruleError, OptionError
 from chainrule.graph.graph import Graph
 from chainrule.graph.interpret import run_flat
 from chainrule.graph.trace import trace_closed
 from chainrule.ops.table import Box, shape_of
+
+if TYPE_CHECKING:
+    from chainrule.compiler.report import Report
 
 
 class _Version:
@@ -45,7 +47,7 @@ class _Version:
         plain = (
             self.first == 1
             and self.structure is tree.LEAF
-            and len(program.segments) == 1
+            and program.native
             and not graph.inputs[0].aval.weak
         )
         if not plain:
@@ -143,9 +145,9 @@ class CompiledFunction:
         leaves, structure = tree.flatten(args)
         return self._version([as_operand(leaf) for leaf in leaves], structure, args).program
 
-    def explain(self, *args: Any) -> Report:
+    def explain(self, *args: Any) -> "Report":
         """What the program for such arguments consists of: groups, tiles, buffers, work, bounds."""
-        return Report(self.program(*args))
+        return compiler.Report(self.program(*args))
 
 
 def _fields_of(function: Any) -> list[tuple[dict, str, Any]]:

@@ -1,30 +1,32 @@
-"""A compiled graph: its schedule, the memory that it works in, and the machine code."""
+"""A compiled graph: the machine code, and the memory that it works in."""
 
 import ctypes
 import functools
 import threading
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from llvmlite import ir
 
-from chainrule.aval import Aval
-from chainrule.compiler.driver import LINE, Driver
-from chainrule.compiler.engine import build
-from chainrule.compiler.groups import Fusion
-from chainrule.compiler.kernels import emit_kernel
-from chainrule.compiler.lowered import Places, is_number, memory_dtype, simplified
+from chainrule import compiler
+from chainrule.compiler.keys import structure
+from chainrule.compiler.layout import FAULT, LINE, Layout, packed, unpacked
+from chainrule.compiler.machine_code import MachineCode
 from chainrule.compiler.memory import aligned, napper
-from chainrule.compiler.schedule import Phase, Schedule, plan_memory
-from chainrule.compiler.target import Target, host
 from chainrule.graph.graph import Graph
-from chainrule.graph.node import Node
-from chainrule.graph.text import aval_text
 from chainrule.ops.table import PROJECT
 
-FAULT = 0
-"""The slot of the word that a failed demand sets."""
+if TYPE_CHECKING:
+    from chainrule.compiler.groups import Fusion
+    from chainrule.compiler.lowered import Places
+    from chainrule.compiler.planning import Planning
+    from chainrule.compiler.schedule import Plan, Schedule
+    from chainrule.compiler.target import Target
+    from chainrule.graph.node import Node
+
+_LARGE = 1 << 16
+"""Bytes of constants beyond which they are not kept beside the code."""
 
 
 class Program:
@@ -35,6 +37,9 @@ class Program:
     after another, one for each step of `run_steps`. Ids among them that select rows must be there
     for one step more, for these rows are asked for ahead. A program that is not `shared` among
     threads does without the division into tasks; its results are the same, to the bit.
+
+    What the cache has is run as it is: nothing is planned, and LLVM is not even loaded. How the
+    graph is computed (`planning`) is then worked out only where someone asks.
     """
 
     def __init__(
@@ -43,134 +48,139 @@ class Program:
         *,
         donated: Mapping[int, int] | None = None,
         moving: Sequence[tuple[str, int]] = (),
-        target: Target | None = None,
+        target: "Target | None" = None,
         cache: Any = None,
         shared: bool = True,
     ):
-        self.target = target or host()
-        self.graph = simplified(graph)
-        self._arrange(donated or {}, shared=shared)
-        inputs, outputs = self.graph.inputs, self.places.outputs
-        self.plan = plan_memory(self.schedule, outputs)
-        self._number_slots()
-        self._moving = [(inputs if kind == "in" else outputs)[number] for kind, number in moving]
-        self.schedule.ask_ahead(self._moving)
-        self.segments = segments(self.schedule.phases)
-        strides = {self.slots[n]: _bytes(n) for n in self._moving if n in self.slots}
-        self.code = build(lambda: self._write(strides), self._key(strides), self.target, cache)
+        self._traced = graph
+        self._donated = dict(donated or {})
+        self._moving = tuple(moving)
+        self._target = target
+        self._shared = shared
+        self.layout, self.code = self._kept(cache)
         self.lock = threading.Lock()
         self._make_memory()
 
-    def _arrange(self, donated: Mapping[int, int], *, shared: bool) -> None:
-        """Divide the work, so that every donated output ends in the memory of its input."""
-        apart: set[int] = set()
-        while True:
-            self.places = Places(self.graph, sorted(apart))
-            self.fusion = Fusion(self.places)
-            inputs, outputs = self.graph.inputs, self.places.outputs
-            wanted = {outputs[out]: inputs[given] for out, given in donated.items()}
-            self.schedule = Schedule(self.fusion, wanted, self.target, shared=shared)
-            # Not so where the group that computes one reads the input elsewhere or later, too.
-            granted = self.schedule.donated
-            refused = {n for n in donated if granted.get(outputs[n]) is not inputs[donated[n]]}
-            if refused <= apart:
-                return
-            apart |= refused
+    def _kept(self, cache: Any) -> tuple[Layout, MachineCode]:
+        """The code and its layout: from the cache, or made and put there."""
+        nodes = None if cache is None else structure(self._traced)
+        if cache is None or nodes is None:
+            return self.planning.layout(), self._made()
+        key = repr((nodes, self._donated, self._moving, self._shared))
+        found = cache.find(key, self._target)
+        if found is not None:
+            layout, code = unpacked(found)
+            made = MachineCode(code, self._target, self._write)
+            return layout or self.planning.layout(), made
+        layout, made = self.planning.layout(), self._made()
+        plain = None if self._is_bound(layout) else layout
+        cache.keep(key, packed(plain, made.object), self._target)
+        return layout, made
 
-    def _number_slots(self) -> None:
-        """Give each buffer that kernels touch its place in the table of addresses."""
-        roots: dict[Node, None] = {}
-        for group in self.schedule.when:
-            roots.update(dict.fromkeys(self.fusion.needs(group)))
-            roots.update(dict.fromkeys(group.stored))
-        self.slots = {root: slot for slot, root in enumerate(roots, FAULT + 1)}
-        for number, kernel in enumerate(self.schedule.kernels):
-            kernel.name = f"kernel{number}"
+    def _made(self) -> MachineCode:
+        code = compiler.engine.object_code(self._write(), self.planning.target)
+        return MachineCode(code, self._target, self._write)
 
-    def _key(self, strides: dict[int, int]) -> str:
-        """All that the machine code depends on, in words."""
-        divisions = [
-            (k.group.kind, k.group.dims, k.axis, k.grain, len(k.ahead), k.prologue is None)
-            for k in self.schedule.kernels
-        ]
-        donated = [(self.slots[a], self.slots[b]) for a, b in self.schedule.donated.items()]
-        return repr((_structure(self.graph), divisions, donated, sorted(strides.items())))
+    def _write(self) -> str:
+        return self.planning.write()
 
-    def _write(self, strides: dict[int, int]) -> str:
-        module = ir.Module("chainrule")
-        module.triple = self.target.triple
-        made = {
-            kernel.name: emit_kernel(
-                kernel, module, self.places, self.slots.__getitem__, FAULT, self.target
-            )
-            for kernel in self.schedule.kernels
-        }
-        driver = Driver(module, made, strides, self.target)
-        for number, (phases, _) in enumerate(self.segments):
-            driver.write_alone(f"alone{number}", phases)
-            driver.write_together(f"together{number}", phases)
-        return str(module)
+    def _is_bound(self, layout: Layout) -> bool:
+        """Whether a layout says too little without its planning, or holds much."""
+        constants = sum(slot.value.nbytes for slot in layout.slots if slot.value is not None)
+        return self.planning.calls or constants > _LARGE
+
+    @cached_property
+    def planning(self) -> "Planning":
+        """How the graph is computed: its groups, their order, their memory."""
+        target = self._target or compiler.host()
+        return compiler.planning.Planning(
+            self._traced, self._donated, self._moving, target, shared=self._shared
+        )
+
+    @property
+    def target(self) -> "Target":
+        return self.planning.target
+
+    @property
+    def graph(self) -> Graph:
+        return self.planning.graph
+
+    @property
+    def places(self) -> "Places":
+        return self.planning.places
+
+    @property
+    def fusion(self) -> "Fusion":
+        return self.planning.fusion
+
+    @property
+    def schedule(self) -> "Schedule":
+        return self.planning.schedule
+
+    @property
+    def plan(self) -> "Plan":
+        return self.planning.plan
+
+    @property
+    def buffers(self) -> "dict[Node, np.ndarray]":
+        """The memory of each buffer that has any now."""
+        slots = self.planning.slots.items()
+        return {root: self._memory[slot] for root, slot in slots if slot in self._memory}
 
     def _make_memory(self) -> None:
+        slots = self.layout.slots
         self.fault = np.zeros(1, np.int64)
-        self.arena = aligned((self.plan.size,), np.uint8)
-        self.table = np.zeros(len(self.slots) + 1, np.uint64)
+        self.arena = aligned((self.layout.arena,), np.uint8)
+        self.table = np.zeros(len(slots) + 1, np.uint64)
         self.bases = np.zeros_like(self.table)
-        self.buffers: dict[Node, np.ndarray] = {}
-        self.bundles: dict[Node, tuple] = {}
         self.table[FAULT] = self.fault.ctypes.data
-        for root in self.slots:
-            self._give_memory(root)
-        for out, place in self.schedule.donated.items():
-            if place in self.buffers:
-                self.bind(out, self.buffers[place])
+        self._memory: dict[int, np.ndarray] = {}
+        self._bundles: dict[Node, tuple] = {}
+        for number, slot in enumerate(slots, FAULT + 1):
+            if slot.kind == "arena":
+                memory = self.arena[slot.start : slot.start + slot.nbytes]
+                self._bind(number, memory.view(slot.dtype).reshape(slot.shape))
+            elif slot.kind == "own":
+                self._bind(number, aligned(slot.shape, slot.dtype))
+            elif slot.value is not None:
+                self._bind(number, slot.value)
         kinds = (ctypes.c_void_p, ctypes.c_void_p, ctypes.c_int64, ctypes.c_int64)
         more = (ctypes.c_void_p, ctypes.c_int64)
-        count = range(len(self.segments))
+        count = range(len(self.layout.phases))
         self._alone = [self.code.function(f"alone{i}", *kinds) for i in count]
         self._together = [self.code.function(f"together{i}", *kinds, *more) for i in count]
         self._nap = napper()
 
-    def _give_memory(self, root: Node) -> None:
-        if not isinstance(root.aval, Aval):
-            return
-        if root in self.plan.offsets:
-            start = self.plan.offsets[root]
-            memory = self.arena[start : start + _bytes(root)]
-            self.bind(root, memory.view(root.aval.dtype).reshape(root.aval.shape))
-        elif root.is_constant:
-            self.bind(root, np.ascontiguousarray(root.value))
-        elif root.op is not None and root not in self.schedule.donated:
-            self.bind(root, aligned(root.aval.shape, root.aval.dtype))
-
-    def bind(self, root: Node, memory: np.ndarray) -> None:
+    def _bind(self, slot: int, memory: np.ndarray) -> None:
         """Let a buffer be this memory from now on."""
-        self.buffers[root] = memory
-        if root in self.slots:
-            self.table[self.slots[root]] = self.bases[self.slots[root]] = memory.ctypes.data
+        self._memory[slot] = memory
+        self.table[slot] = self.bases[slot] = memory.ctypes.data
 
     def bind_input(self, number: int, memory: np.ndarray) -> None:
         """Let an input, and an output that is written in its place, be this memory."""
-        node = self.graph.inputs[number]
-        self.bind(node, memory)
-        for out, place in self.schedule.donated.items():
-            if place is node:
-                self.bind(out, memory)
+        slot = self.layout.inputs[number]
+        if slot > FAULT:
+            self._bind(slot, memory)
+        for out, place in self.layout.donated:
+            if place == number:
+                self._bind(out, memory)
 
     def bind_output(self, number: int, memory: np.ndarray) -> None:
-        self.bind(self.places.outputs[number], memory)
+        self._bind(self.layout.outputs[number], memory)
 
     @property
     def native(self) -> bool:
         """Whether no op needs the interpreter."""
-        return not any(calls for _, calls in self.segments)
+        return len(self.layout.phases) == 1
 
     def run_steps(self, first: int, stop: int, threads: int = 1) -> None:
         """Run the steps from `first` to before `stop`; moving buffers hold one value a step."""
-        for number in range(first, stop) if not self.native else (first,):
-            after = stop if self.native else number + 1
-            for place, (_, calls) in enumerate(self.segments):
-                self._run_segment(place, number, after, threads)
+        if self.native:
+            self._run_segment(0, first, stop, threads)
+            return
+        for number in range(first, stop):
+            for place, (_, calls) in enumerate(self.planning.segments):
+                self._run_segment(place, number, number + 1, threads)
                 for group in calls:
                     self._call(group.first, number)
 
@@ -179,7 +189,7 @@ class Program:
         if threads == 1:
             self._alone[place](table, bases, first, stop)
             return
-        counters = np.zeros(2 * LINE * (1 + len(self.segments[place][0])), np.int64)
+        counters = np.zeros(2 * LINE * (1 + self.layout.phases[place]), np.int64)
         args = (table, bases, first, stop, counters.ctypes.data, self._nap)
         others = [
             threading.Thread(target=self._together[place], args=args, daemon=True)
@@ -205,8 +215,8 @@ class Program:
         """Run one step on what is bound; gives copies of the outputs."""
         self.run_steps(0, 1, threads)
         return [
-            self.buffers[root].reshape(node.aval.shape).copy()
-            for root, node in zip(self.places.outputs, self.graph.outputs, strict=True)
+            self._memory[slot].reshape(node.aval.shape).copy()
+            for slot, node in zip(self.layout.outputs, self._traced.outputs, strict=True)
         ]
 
     def run(self, inputs: Sequence[np.ndarray], threads: int = 1) -> list[np.ndarray]:
@@ -217,75 +227,29 @@ class Program:
             self.fault[0] = 0
             return self.results(threads)
 
-    def _call(self, node: Node, step: int) -> None:
+    def _call(self, node: "Node", step: int) -> None:
         args = [] if node.op is PROJECT else [self._value(arg, step) for arg in node.args]
         with np.errstate(all="ignore"):
             if node.op is PROJECT:
-                made = self.bundles[node.args[0]][node.params["index"]]
+                made = self._bundles[node.args[0]][node.params["index"]]
             else:
                 made = node.op.run(args, node.params)
         if node.op.several:
-            self.bundles[node] = made
+            self._bundles[node] = made
         else:
             self._now(node, step)[...] = np.reshape(made, -1)
 
-    def _now(self, root: Node, step: int) -> np.ndarray:
+    def _now(self, root: "Node", step: int) -> np.ndarray:
         """The elements that a buffer has in a step."""
-        first = step * root.aval.size if root in self._moving else 0
-        return self.buffers[root].reshape(-1)[first:][: root.aval.size]
+        first = step * root.aval.size if root in self.planning.moving else 0
+        return self._memory[self.planning.slots[root]].reshape(-1)[first:][: root.aval.size]
 
-    def _value(self, node: Node, step: int) -> Any:
+    def _value(self, node: "Node", step: int) -> Any:
         root, view = self.places.refs[node]
-        if is_number(root) or (root.is_constant and root not in self.buffers):
+        if root.is_constant and root not in self.planning.slots:
             return root.value
         if root.is_input and root.aval.weak:
             return self._now(root, step).item()
         whole = self._now(root, step)[view.offset :]
         strides = tuple(step * whole.itemsize for step in view.strides)
         return np.lib.stride_tricks.as_strided(whole, view.shape, strides)
-
-
-def segments(phases: Sequence[Phase]) -> list[tuple[list[Phase], list]]:
-    """Runs of phases, each with the ops that the interpreter runs after it."""
-    made: list[tuple[list[Phase], list]] = [([], [])]
-    for phase in phases:
-        made[-1][0].append(phase)
-        if phase.calls:
-            made[-1][1].extend(phase.calls)
-            made.append(([], []))
-    return made
-
-
-def _structure(graph: Graph) -> list:
-    """What a graph computes, without names and lines: those of the user's files may change.
-
-    Constant arrays are memory that code is given, and so only their places count.
-    """
-    places = {node: number for number, node in enumerate(graph.nodes)}
-    nodes: list = [
-        (
-            node.op.name if node.op else "input" if node.is_input else "constant",
-            [places[arg] for arg in node.args],
-            _exact(node.params),
-            aval_text(node.aval),
-            isinstance(node.aval, Aval) and node.aval.weak,
-            repr(node.value) if is_number(node) else "",
-        )
-        for node in graph.nodes
-    ]
-    return [*nodes, [places[node] for node in graph.outputs]]
-
-
-def _exact(value: Any) -> Any:
-    """Options of an op in words that leave nothing out, as those of a long array would."""
-    if isinstance(value, Mapping):
-        return [(key, _exact(part)) for key, part in value.items()]
-    if isinstance(value, (list, tuple)):
-        return [type(value).__name__, *map(_exact, value)]
-    if isinstance(value, np.ndarray):
-        return (str(value.dtype), value.shape, value.tobytes())
-    return _structure(value) if isinstance(value, Graph) else repr(value)
-
-
-def _bytes(node: Node) -> int:
-    return node.aval.size * memory_dtype(node).itemsize
