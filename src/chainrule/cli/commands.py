@@ -28,6 +28,8 @@ def train(options: Namespace, console: Console, environment: Environment) -> int
     optimizer = _optimizer(options)
     if options.loss is not None:
         cr.nn.losses.by_name(options.loss)
+    if options.augment is not None:
+        cr.data.as_augmentation(options.augment)
     if options.out is not None:
         cr.train.check_free(options.out)
     source = _source(options)
@@ -167,6 +169,7 @@ def _settings(options: Namespace) -> dict[str, Any]:
             l2=options.l2,
             max_norm=options.max_norm,
             mixup=options.mixup,
+            augment=options.augment,
         ),
     }
 
@@ -385,6 +388,7 @@ def models(options: Namespace, console: Console, environment: Environment) -> in
         "optimizers": cr.optim.names(),
         "wrappers": cr.optim.wrapper_names(),
         "schedules": cr.optim.schedules.names(),
+        "augmentations": cr.data.augmentation_names(),
     }
     console.answer(named, table(["", ""], [[k, ", ".join(v)] for k, v in named.items()]).strip())
     return 0

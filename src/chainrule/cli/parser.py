@@ -221,6 +221,9 @@ def _train_regularization(parser: argparse.ArgumentParser) -> None:
     group.add_argument(
         "--mixup", metavar="ALPHA", type=not_negative, help="mix samples in pairs; default: 0"
     )
+    group.add_argument(
+        "--augment", metavar="LIST", help="of pictures, such as shift=2,rotate=10,elastic"
+    )
 
 
 def _train_data(parser: argparse.ArgumentParser) -> None:

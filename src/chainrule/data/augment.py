@@ -6,7 +6,7 @@ for training alone: evaluation and prediction see the pictures as they are.
 
 import dataclasses
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any
 
@@ -52,7 +52,7 @@ class Compose(Augmentation):
     """
 
     augmentations: tuple[Augmentation, ...] = ()
-    steps: tuple[Augmentation, ...] = field(init=False, repr=False, compare=False)
+    steps: tuple[Augmentation, ...] = dataclasses.field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         given = tuple(map(_checked, self.augmentations))
@@ -277,16 +277,15 @@ def augmentation_config(augmentation: Augmentation) -> dict[str, Any] | None:
     if type(augmentation) not in _NAMES:
         return None
     options = {}
-    for each in dataclasses.fields(augmentation):
-        value = getattr(augmentation, each.name)
+    for name in [field.name for field in dataclasses.fields(augmentation) if field.init]:
+        value = getattr(augmentation, name)
         if isinstance(value, Augmentation):
             value = augmentation_config(value)
         elif isinstance(value, tuple):
             value = [augmentation_config(part) for part in value]
         if value is None or (isinstance(value, list) and None in value):
             return None
-        if each.init:
-            options[each.name] = value
+        options[name] = value
     return {"name": _NAMES[type(augmentation)], "options": options}
 
 

@@ -13,6 +13,7 @@ from chainrule.optim import Optimizer
 from chainrule.optim.schedules import Plateau
 from chainrule.tensor import Tensor
 from chainrule.train import folder as files
+from chainrule.train.augmenting import check_pictures
 from chainrule.train.callbacks import BestCheckpoint, Callback, take_up
 from chainrule.train.inference import prepared
 from chainrule.train.info import DataInfo
@@ -80,6 +81,7 @@ def fit(
         run.validation = prepared(validation, run.info)
         run.validation_info = DataInfo.of(run.validation)
     _check_plateau(run)
+    check_pictures(run, train_data)
     _try_out(run, train_data)
     run.callbacks = list(callbacks)
     if out is not None:

@@ -15,6 +15,7 @@ from chainrule.nn import Module, keyed, swapped
 from chainrule.ops import random
 from chainrule.ops.table import dtype_of, shape_of
 from chainrule.optim import clip_by_norm, clip_by_value, to_config
+from chainrule.train.augmenting import augmented
 from chainrule.train.step import TrainingStep
 
 if TYPE_CHECKING:
@@ -203,7 +204,8 @@ def step_function(run: "Run", transform: Affine, classifies: bool) -> Callable:
     ) -> tuple:
         x, y = data
         weights, states, buffers = leaves
-        inputs, targets = transformed(transform, x[rows]), y[rows]
+        inputs = transformed(transform, augmented(run, x[rows], key, count))
+        targets = y[rows]
         own_key = random.fold_in(random.fold_in(key, count), 0) if stepper.random else key
 
         def cost(weights: list) -> tuple:

@@ -18,6 +18,7 @@ from chainrule.data import Loader
 from chainrule.errors import NonFiniteError, OptionError, RunError
 from chainrule.optim.schedules import Schedule
 from chainrule.train import folder as files
+from chainrule.train.augmenting import next_batch
 from chainrule.train.callbacks import Callback
 from chainrule.train.compiled import CompiledSteps
 from chainrule.train.compiling import compiled_steps
@@ -226,16 +227,17 @@ class _Steps:
     def _groups(self) -> Iterator[list[Batch]]:
         """The batches of each update, from where the run is in the epoch."""
         run = self.run
-        size = self.loader.batch_size
+        size, together = self.loader.batch_size, run.settings.accumulate
+        firsts = range(run.batch * size, len(self.order), size)
         batches: Iterator[Batch] = (
-            self.loader.dataset.batch(self.order[first : first + size])
-            for first in range(run.batch * size, len(self.order), size)
+            next_batch(run, self.loader.dataset, self.order[first : first + size], place % together)
+            for place, first in enumerate(firsts)
         )
         alpha = run.settings.mixup
         if alpha:
             key = rng.fold_in(rng.fold_in(rng.key(run.settings.seed), _MIXING), run.epoch)
             batches = mixed_batches(batches, key, run.batch, alpha, len(run.info.classes))
-        while group := list(itertools.islice(batches, run.settings.accumulate)):
+        while group := list(itertools.islice(batches, together)):
             yield group
 
 

@@ -1,6 +1,7 @@
 """The learning-rate range finder: train for a moment at ever larger rates, and look at the loss."""
 
 import copy
+import itertools
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +14,7 @@ from chainrule.data import Loader, as_dataset
 from chainrule.errors import DataError, OptionError, import_extra
 from chainrule.optim import Optimizer
 from chainrule.settings import FRACTION, POSITIVE, count, number
+from chainrule.train.augmenting import check_pictures, next_batch
 from chainrule.train.info import DataInfo
 from chainrule.train.plot import kept
 from chainrule.train.run import Run
@@ -129,9 +131,10 @@ def find_lr(
     chosen = optim.by_name(optimizer) if isinstance(optimizer, str) else optimizer
     # The copy holds the weights and buffers that the model had; nothing is to be put back.
     run = Run(copy.deepcopy(model), loss, chosen, Settings.of(settings), DataInfo.of(train_data))
+    check_pictures(run, train_data)
     run.model.train()
     key = rng.key(run.settings.seed)
-    batches = _endless(Loader(train_data, run.settings.batch_size, key=key))
+    batches = _endless(run, Loader(train_data, run.settings.batch_size, key=key))
     tried = np.geomspace(low, high, steps)
     losses = _losses(run, batches, tried, smoothing)
     if len(losses) < 3:
@@ -146,12 +149,13 @@ def find_lr(
     return RateRange(tried[: len(losses)], np.array(losses), np.array(smoothed))
 
 
-def _endless(loader: Loader) -> Iterator[Batch]:
+def _endless(run: Run, loader: Loader) -> Iterator[Batch]:
     """The batches of one epoch after the other."""
-    epoch = 0
-    while True:
-        yield from loader.epoch(epoch)
-        epoch += 1
+    size = loader.batch_size
+    for epoch in itertools.count():
+        order = loader.order(epoch)
+        for first in range(0, len(order), size):
+            yield next_batch(run, loader.dataset, order[first : first + size])
 
 
 def _losses(run: Run, batches: Iterator[Batch], rates: np.ndarray, smoothing: float) -> list[float]:

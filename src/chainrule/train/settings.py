@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields, replace
 from typing import Any
 
-from chainrule import rng
+from chainrule import data, rng
 from chainrule.errors import OptionError, unknown
 from chainrule.nn import L1, L2, MaxNorm, Penalty
 from chainrule.optim import from_config, schedules, to_config
@@ -33,6 +33,8 @@ class Settings:
         penalize: "weights", or "all": biases and the scales of norms, too.
         max_norm: the largest length of a unit's incoming weights; longer ones are shortened to it.
         mixup: the alpha of mixup, which trains on mixtures of two samples; 0 for none.
+        augment: how pictures are changed at random in training, such as "shift=2, rotate=10", or
+            data.RandomAffine(rotate=10), or several in a list; see chainrule.data.as_augmentation.
         measure_cost: whether to measure cost and objective on the training data after each epoch.
         schedule: by what the learning rate is multiplied at each step, such as "cosine",
             "step(2, gamma=0.5, by=epoch)" or optim.schedules.OneCycle(); see
@@ -61,6 +63,7 @@ class Settings:
     penalize: str = "weights"
     max_norm: float | None = None
     mixup: float = 0.0
+    augment: Any = None
     measure_cost: bool = False
     schedule: str | Schedule | Plateau | None = None
     accumulate: int = 1
@@ -78,6 +81,7 @@ class Settings:
                 raise OptionError(f"{name} is {value!r}; expected an integer of {lowest} or more.")
         rng.key(self.seed)
         self._check_schedule()
+        self._check_augment()
         if self.compile not in (True, False, "auto") or type(self.compile) not in (bool, str):
             raise OptionError(f"compile is {self.compile!r}; expected True, False or 'auto'.")
         threads = self.threads
@@ -120,6 +124,18 @@ class Settings:
                 "optim.schedules.Cosine(). For a function of your own take the callback "
                 "chainrule.train.Schedule."
             )
+
+    def _check_augment(self) -> None:
+        if self.augment is None:
+            return
+        augment = data.as_augmentation(self.augment)
+        if data.augmentation_config(augment) is None:
+            raise OptionError(
+                f"augment is {augment!r}, in which there is a class of your own; expected what "
+                "chainrule.data has, such as 'shift=2, rotate=10': a resumed run must be able to "
+                "make it again."
+            )
+        object.__setattr__(self, "augment", augment)
 
     def steps_in_epoch(self, samples: int) -> int:
         """How many updates an epoch over so many samples has."""
@@ -167,6 +183,7 @@ class Settings:
         """The same, as JSON can hold it, without what belongs to this machine and terminal."""
         facts = asdict(self) | {"source": self.source and self.source.to_json()}
         facts["schedule"] = None if self.schedule is None else to_config(self.schedule)
+        facts["augment"] = self.augment and data.augmentation_config(self.augment)
         for name in ("show", "threads", "kernels"):
             del facts[name]
         return facts
@@ -174,9 +191,10 @@ class Settings:
     @classmethod
     def from_json(cls, facts: dict[str, Any]) -> "Settings":
         """Take up what `to_json` gave."""
-        source, schedule = facts["source"], facts.get("schedule")
+        source, schedule, augment = facts["source"], facts.get("schedule"), facts.get("augment")
         made = {
             "source": None if source is None else Source(**source),
             "schedule": None if schedule is None else from_config(schedule),
+            "augment": None if augment is None else data.augmentation_from_config(augment),
         }
         return cls(**{**facts, **made})
