@@ -9,6 +9,7 @@ import numpy as np
 from chainrule import nn, optim
 from chainrule.data import Dataset, as_dataset
 from chainrule.errors import ChainruleError, DtypeError, GradientError, OptionError, RunError
+from chainrule.nn.heads import first_head
 from chainrule.optim import Optimizer
 from chainrule.optim.schedules import Plateau
 from chainrule.tensor import Tensor
@@ -128,12 +129,13 @@ def _try_out(run: Run, data: Dataset) -> None:
     # What is not finite is explained later, at the step that meets it.
     with np.errstate(all="ignore"), run.stepper.trial():
         output = run.model(data.transform(data.x[rows]))
-        if not isinstance(output, Tensor):
+        decides = first_head(output)
+        if not isinstance(decides, Tensor):
             raise GradientError(
-                f"the model gave a {type(output).__name__}; expected one tensor that depends on "
-                "its parameters. Compute it with chainrule's ops."
+                f"the model gave a {type(decides).__name__}; expected one tensor that depends on "
+                "its parameters, or nn.Heads of several. Compute it with chainrule's ops."
             )
-        check_outputs(output.shape, run.info)
+        check_outputs(decides.shape, run.info)
         loss = run.loss(output, data.y[rows])
     if not isinstance(loss, Tensor) or loss.shape != () or not loss.requires_grad:
         raise GradientError(

@@ -12,6 +12,7 @@ from chainrule.data import Affine, Dataset
 from chainrule.grad import value_and_grad
 from chainrule.graph.trace import trace_closed
 from chainrule.nn import Module, keyed, swapped
+from chainrule.nn.heads import first_head
 from chainrule.ops import random
 from chainrule.ops.table import dtype_of, shape_of
 from chainrule.optim import clip_by_norm, clip_by_value, to_config
@@ -77,6 +78,7 @@ class CompiledSteps:
         graph, self.captured = trace_closed(step, args, lift=True)
         self.fixed = fixed(self.run.model)
         self.count = count = len(given)
+        self.loss_dtype = graph.outputs[count].aval.dtype
         self.program = compiler.Program(
             graph,
             donated={i: i for i in range(count)},
@@ -120,8 +122,7 @@ class CompiledSteps:
         steps, program = len(rates), self.program
         for memory, value in zip(self.own, self._read().flat(), strict=True):
             memory[...] = value
-        loss = program.graph.outputs[self.count].aval
-        losses, correct = np.zeros(steps, loss.dtype), np.zeros(steps, np.int64)
+        losses, correct = np.zeros(steps, self.loss_dtype), np.zeros(steps, np.int64)
         first = self.stepper.step + 1
         # The program knows the addresses of what is bound here alone, so that it must live on.
         self.held = held = [
@@ -218,7 +219,7 @@ def step_function(run: "Run", transform: Affine, classifies: bool) -> Callable:
                 loss = loss_of(output, targets)
             after = [kept[path] for path in stepper.buffers.paths]
             whole = loss + sum(penalty(weights) for penalty in stepper.penalties)
-            return whole, (loss, output, after)
+            return whole, (loss, first_head(output), after)
 
         (_, (loss, output, after)), gradients = value_and_grad(cost, has_aux=True)(weights)
         if hides_gradients(stepper):

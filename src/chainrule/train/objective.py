@@ -1,5 +1,6 @@
 """The loss of a run: chosen by name, and given the targets in the form that it takes."""
 
+import functools
 from collections.abc import Callable
 from typing import Any
 
@@ -7,7 +8,7 @@ import numpy as np
 
 from chainrule import ops
 from chainrule.errors import ShapeError
-from chainrule.nn import losses
+from chainrule.nn import Heads, losses
 from chainrule.ops.table import shape_of
 from chainrule.train.info import DataInfo
 
@@ -26,9 +27,24 @@ def choose_loss(loss: str | Callable | None, info: DataInfo) -> tuple[str, Calla
     if loss is None:
         loss = "cross_entropy" if info.classes else "mse"
     if not isinstance(loss, str):
-        return CUSTOM, loss
+        return CUSTOM, _over_heads(loss)
     function, targets = losses.find(loss)
-    return loss, function if targets == "ids" else _taking_ids(function, targets == "signs")
+    if targets != "ids":
+        function = _taking_ids(function, targets == "signs")
+    return loss, _over_heads(function)
+
+
+def _over_heads(function: Callable) -> Callable:
+    """A loss that, of a model with several heads, is the weighted sum of each one's."""
+
+    @functools.wraps(function)
+    def loss(outputs: Any, targets: Any) -> Any:
+        if not isinstance(outputs, Heads):
+            return function(outputs, targets)
+        each = zip(outputs.outputs, outputs.weights, strict=True)
+        return sum(function(output, targets) * weight for output, weight in each)
+
+    return loss
 
 
 def _taking_ids(function: Callable, signs: bool) -> Callable:

@@ -9,6 +9,7 @@ import numpy as np
 
 from chainrule import rng
 from chainrule.nn import Buffer, Leaves, Module, keyed
+from chainrule.nn.heads import first_head
 from chainrule.nn.regularization import random_layers
 from chainrule.optim import Optimizer
 from chainrule.tensor import leaf_cotangents
@@ -198,7 +199,7 @@ class TrainingStep:
                 for p in group.parameters
             ]
             vectors.append(group.join(parts))
-        return value, output.data, vectors
+        return value, first_head(output).data, vectors
 
     def _accumulate(self, batches: Sequence[Batch]) -> tuple[float, list, list[np.ndarray]]:
         """The mean over several batches, each weighed by its samples."""
