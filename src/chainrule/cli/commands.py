@@ -380,7 +380,6 @@ def datasets(options: Namespace, console: Console, environment: Environment) -> 
 def models(options: Namespace, console: Console, environment: Environment) -> int:
     """`chainrule models`."""
     named = {
-        "models": cr.models.names(),
         "activations": cr.models.activations(),
         "norms": cr.models.norms(),
         "initialisers": cr.nn.init.names(),
@@ -390,5 +389,9 @@ def models(options: Namespace, console: Console, environment: Environment) -> in
         "schedules": cr.optim.schedules.names(),
         "augmentations": cr.data.augmentation_names(),
     }
-    console.answer(named, table(["", ""], [[k, ", ".join(v)] for k, v in named.items()]).strip())
+    listing = cr.models.list()
+    rows = [dataclasses.asdict(row) for row in listing]
+    document = {"models": cr.models.names(), "architectures": rows, **named}
+    others = table(["", ""], [[k, ", ".join(v)] for k, v in named.items()]).strip()
+    console.answer(document, f"{listing}\n\n{others}")
     return 0
