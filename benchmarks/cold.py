@@ -20,6 +20,7 @@ from statistics import median
 from typing import Any
 
 from contenders import Contender
+from job import JOB
 from options import parser
 from pool import HERE, NotHereError, Setup, avx512_shim, reason
 from report import machine, table, write_json, write_section
@@ -103,7 +104,7 @@ def prepare(folder: Path, what: str, environment: dict[str, str]) -> None:
 
 def measure(setup: Setup, threads: int, rounds: int) -> list[Whole]:
     """All contenders in turns; the first round fills the caches and is left out."""
-    wholes = [Whole(contender) for contender in setup.contenders("whole")]
+    wholes = [Whole(contender) for contender in setup.contenders(JOB)]
     for number in range(rounds + 1):
         for whole in wholes:
             if whole.missing:

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from workloads import Kind
+from workloads import Kind, Workload
 
 
 @dataclass(frozen=True)
@@ -16,6 +16,7 @@ class Contender:
         package: the distribution whose version is shown.
         avx512: whether MKL is made to take its AVX-512 path, which by itself it does not take on
             processors of AMD; elsewhere such a contender is left out, being the same as without.
+        nets: "all", or those whose inputs are "rows" of numbers or "pictures".
         fresh: whether what chainrule keeps in its cache, but for data, is forgotten before a run.
     """
 
@@ -24,18 +25,43 @@ class Contender:
     build: str
     package: str
     avx512: bool = False
+    nets: str = "all"
     fresh: bool = False
 
     @property
     def ours(self) -> bool:
         return self.package == "chainrule"
 
+    def does(self, work: Workload) -> bool:
+        """Whether it can do a workload."""
+        own = "pictures" if work.has_pictures else "rows"
+        return self.kind == work.kind and self.nets in {"all", own}
+
+
+_CHANNELS_LAST = tuple(
+    Contender(
+        f"PyTorch {mode}, channels last{', AVX-512' if avx512 else ''}",
+        "train",
+        f"pytorch.{build}",
+        "torch",
+        avx512,
+        "pictures",
+    )
+    for avx512 in (False, True)
+    for mode, build in (
+        ("plain", "channels_last"),
+        ("fused", "channels_last_fused"),
+        ("compile", "channels_last_compiled"),
+    )
+)
 
 CONTENDERS = (
     Contender("chainrule compiled", "train", "ours.compiled", "chainrule"),
     Contender("chainrule eager", "train", "ours.eager", "chainrule"),
-    Contender("NumPy by hand", "train", "by_hand.train", "numpy"),
-    Contender("scikit-learn partial_fit", "train", "sklearn_mlp.train", "scikit-learn"),
+    Contender("NumPy by hand", "train", "by_hand.train", "numpy", nets="rows"),
+    Contender(
+        "scikit-learn partial_fit", "train", "sklearn_mlp.train", "scikit-learn", nets="rows"
+    ),
     Contender("PyTorch plain", "train", "pytorch.plain", "torch"),
     Contender("PyTorch foreach", "train", "pytorch.foreach", "torch"),
     Contender("PyTorch fused", "train", "pytorch.fused", "torch"),
@@ -44,14 +70,27 @@ CONTENDERS = (
     Contender("PyTorch foreach, AVX-512", "train", "pytorch.foreach", "torch", avx512=True),
     Contender("PyTorch fused, AVX-512", "train", "pytorch.fused", "torch", avx512=True),
     Contender("PyTorch compile, AVX-512", "train", "pytorch.compiled", "torch", avx512=True),
+    *_CHANNELS_LAST,
     Contender("JAX jit", "train", "jax_jit.steps", "jax"),
     Contender("JAX scan", "train", "jax_jit.scan", "jax"),
+    Contender(
+        "JAX jit, channels last", "train", "jax_jit.steps_channels_last", "jax", nets="pictures"
+    ),
+    Contender(
+        "JAX scan, channels last", "train", "jax_jit.scan_channels_last", "jax", nets="pictures"
+    ),
     Contender("TensorFlow function", "train", "tensorflow_nn.function", "tensorflow-cpu"),
     Contender("TensorFlow XLA", "train", "tensorflow_nn.xla", "tensorflow-cpu"),
     Contender("chainrule compiled", "predict", "ours.predict_compiled", "chainrule"),
     Contender("chainrule eager", "predict", "ours.predict_eager", "chainrule"),
-    Contender("NumPy by hand", "predict", "by_hand.predict", "numpy"),
-    Contender("scikit-learn predict_proba", "predict", "sklearn_mlp.predict", "scikit-learn"),
+    Contender("NumPy by hand", "predict", "by_hand.predict", "numpy", nets="rows"),
+    Contender(
+        "scikit-learn predict_proba",
+        "predict",
+        "sklearn_mlp.predict",
+        "scikit-learn",
+        nets="rows",
+    ),
     Contender("PyTorch inference_mode", "predict", "pytorch.inference", "torch"),
     Contender("PyTorch traced", "predict", "pytorch.traced", "torch"),
     Contender("PyTorch traced, AVX-512", "predict", "pytorch.traced", "torch", avx512=True),

@@ -68,7 +68,7 @@ def main() -> int:
         folder = Path(name)
         setup = Setup(folder, dict(options.python), avx512_shim(folder), options.only)
         write_task(work, folder)
-        with started(setup, setup.contenders(work.kind), work, THREADS) as (workers, missing):
+        with started(setup, setup.contenders(work), work, THREADS) as (workers, missing):
             beside = measure(workers, options.rounds, options.seconds, cores[0])
     alone = [worker.result for worker in workers]
     how = f"{machine()}; {work.title}, {THREADS} threads on {THREADS} cores."

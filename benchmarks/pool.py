@@ -81,15 +81,15 @@ class Setup:
     shim: Path | None
     only: Sequence[str] = ()
 
-    def contenders(self, kind: str) -> list[Contender]:
-        """Those of a kind that could run on this processor."""
+    def contenders(self, work: Workload) -> list[Contender]:
+        """Those that do a workload and could run on this processor."""
         return [
             contender
             for contender in CONTENDERS
-            if contender.kind == kind
+            if contender.does(work)
             and (is_amd_avx512() or not contender.avx512)
             and (
-                kind == PRODUCT.kind
+                work == PRODUCT
                 or not self.only
                 or any(part in contender.title for part in self.only)
             )
@@ -226,8 +226,8 @@ def measure(
     """Time all contenders of a workload and the matrix product beside them, in turns."""
     write_task(work, setup.folder)
     with (
-        started(setup, setup.contenders("product"), PRODUCT, threads) as (products, no_products),
-        started(setup, setup.contenders(work.kind), work, threads) as (workers, missing),
+        started(setup, setup.contenders(PRODUCT), PRODUCT, threads) as (products, no_products),
+        started(setup, setup.contenders(work), work, threads) as (workers, missing),
     ):
         take_turns([*products, *workers], rounds, seconds)
         done = [worker.result for worker in (*products, *workers)]

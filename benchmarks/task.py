@@ -5,11 +5,13 @@ Workers import this with NumPy alone, for a peer may live in an environment with
 
 import os
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import cycle, islice
 from pathlib import Path
 
 import numpy as np
+from nets import forward
+from referee import Referee
 from workloads import CHECKED, PRODUCT, WORKLOADS, Workload
 
 Weights = list[np.ndarray]
@@ -19,7 +21,8 @@ Weights = list[np.ndarray]
 class Task:
     """A workload, its batches and its first weights: the same for every contender.
 
-    Shape: `x` (CHECKED, batch, inputs), `y` (CHECKED, batch), `weights` W1 (out, in), b1, W2, ...
+    Shape: `x` (CHECKED, batch, *inputs), `y` (CHECKED, batch), `weights` in the order of the net's
+    layers, each as `nets.py` says.
     dtype: float32; `y` int64.
     """
 
@@ -33,7 +36,7 @@ class Task:
     def load(cls, name: str, threads: int, folder: Path) -> "Task":
         """What `prepare.write_task` wrote."""
         if name == PRODUCT.name:
-            square = np.random.default_rng(0).random(PRODUCT.sizes, np.float32)
+            square = np.random.default_rng(0).random(PRODUCT.net.sizes, np.float32)
             return cls(PRODUCT, threads, square, np.zeros(0), [])
         with np.load(task_file(folder, name)) as stored:
             pixels, y = stored["x"], stored["y"]
@@ -54,17 +57,19 @@ class Task:
         arrays = list(weights)
         return list(zip(arrays[::2], arrays[1::2], strict=True))
 
+    @property
+    def without_dropout(self) -> "Task":
+        return replace(self, work=self.work.without_dropout)
+
     def loss(self, weights: Iterable) -> float:
-        """The cross-entropy of a net on the first batch, in float64: the same referee for all."""
-        hidden = self.x[0].astype(np.float64)
-        *inner, last = [
-            (np.asarray(weight, np.float64), np.asarray(bias, np.float64))
-            for weight, bias in self.layers(weights)
-        ]
-        for weight, bias in inner:
-            z = hidden @ weight.T + bias
-            hidden = np.maximum(z, 0) if self.work.activation == "relu" else 1 / (1 + np.exp(-z))
-        return cross_entropy(hidden @ last[0].T + last[1], self.y[0])
+        """The cross-entropy of a net on the first batch, in float64: the same referee for all.
+
+        Norms take the statistics of the batch, and dropout is off.
+        """
+        arrays = [np.asarray(array, np.float64) for array in weights]
+        net = self.work.net.without_dropout
+        logits = forward(net, Referee(), self.x[0].astype(np.float64), arrays)
+        return cross_entropy(logits, self.y[0])
 
 
 @dataclass(frozen=True)
@@ -72,14 +77,30 @@ class Runner:
     """A contender that is ready to be timed.
 
     Args:
-        call: does `steps` steps, and comes back when they are done.
+        call: does `steps` steps, and comes back when they are done; gives the seconds that they
+            took where it knows better than a clock around it, for it also did something else.
         steps: training steps, predictions or products in one call.
         loss: of the net after CHECKED steps, or of CHECKED predictions; None for a product.
+        warms_up: whether each call begins with steps that are not counted.
     """
 
     call: Callable[[], object]
     steps: int
     loss: float | None = None
+    warms_up: bool = False
+
+
+@dataclass(frozen=True)
+class Training:
+    """A net in training.
+
+    Args:
+        call: does `task.work.stride` steps.
+        weights: gives the weights, in the order and the shapes of the task's.
+    """
+
+    call: Callable[[], object]
+    weights: Callable[[], Iterable]
 
 
 def hold_to(threads: int) -> None:
@@ -106,11 +127,21 @@ def cross_entropy(logits: np.ndarray, y: np.ndarray) -> float:
     return float((totals - logits[np.arange(len(y)), y]).mean())
 
 
-def trained(task: Task, call: Callable[[], object], weights: Callable[[], Iterable]) -> Runner:
-    """A contender whose call does `task.work.stride` steps: run to the step that is checked."""
+def trained(task: Task, make: Callable[[Task], Training]) -> Runner:
+    """A contender that was trained to the step that is checked.
+
+    A net with dropout is checked without it, for all draw other random numbers, and timed with it.
+    """
+    checked = make(task.without_dropout)
     for _ in range(CHECKED // task.work.stride):
-        call()
-    return Runner(call, task.work.stride, task.loss(weights()))
+        checked.call()
+    loss = task.loss(checked.weights())
+    timed = checked
+    if task.work.net.is_random:
+        timed = make(task)
+        # What is compiled at the first step is compiled now.
+        timed.call()
+    return Runner(timed.call, task.work.stride, loss)
 
 
 def step_by_step(
@@ -118,8 +149,8 @@ def step_by_step(
     step: Callable,
     weights: Callable[[], Iterable],
     batches: Iterable[tuple] | None = None,
-) -> Runner:
-    """A contender that is called once for each step, with the next of its batches."""
+) -> Training:
+    """A net whose step is called with the next of its batches each time."""
     supply = cycle(task.batches if batches is None else batches)
     stride = task.work.stride
 
@@ -127,7 +158,7 @@ def step_by_step(
         for x, y in islice(supply, stride):
             step(x, y)
 
-    return trained(task, call, weights)
+    return Training(call, weights)
 
 
 def one_by_one(
@@ -135,7 +166,7 @@ def one_by_one(
     predict: Callable[[np.ndarray], np.ndarray],
     to_logits: Callable[[np.ndarray], np.ndarray] = np.asarray,
 ) -> Runner:
-    """A contender that gives the outputs (1, classes) of one sample (1, inputs) in each call."""
+    """A contender that gives the outputs (1, classes) of one sample (1, *inputs) in each call."""
     inputs = list(task.x)
     logits = to_logits(np.concatenate([predict(x) for x in inputs]))
 

@@ -25,9 +25,16 @@ NOTE = (
     "A peer takes batches that lie ready in its own kind of array, float32, and need not give the "
     "loss of a step to Python. chainrule's figures are those of `cr.fit`: whole epochs, with the "
     "shuffling, the gathering of each batch from the bytes of the data set, the scaling, the "
-    "counting of what was right and the history. A prediction is NumPy array in, NumPy array out, "
+    "counting of what was right and the history; its first epoch is not counted. A prediction is NumPy array in, NumPy array out, "
     "for all. With one thread every process is held to one core. `AVX-512` is PyTorch with its MKL "
     "made to take the path that it leaves out on AMD."
+)
+PICTURES_NOTE = (
+    "The FLOPs of `ideal` count every convolution in full, its products with the zeros of the "
+    "padding included; who skips those has that much less to do. W5 is timed with its dropout and "
+    "checked without, for every library draws other random numbers. Its Adam and W7's batch norm "
+    "double a rounding every few steps, so their losses part in the fourth digit. W7 trains on "
+    "made-up pictures shaped as CIFAR-10's. TensorFlow has its channels last."
 )
 
 
@@ -81,7 +88,8 @@ def versions(results: Sequence[Result]) -> str:
 def main() -> None:
     options = parse()
     print(f"{machine()}\n", flush=True)
-    sections, records, everybody = [], [], []
+    records, everybody = [], []
+    sections: dict[bool, list[str]] = {}
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         setup = Setup(folder, dict(options.python), avx512_shim(folder), options.only)
@@ -90,7 +98,7 @@ def main() -> None:
                 results = measure(setup, work, threads, options.rounds, options.seconds)
                 section = lines_of(work, threads, results)
                 print("\n".join(section), flush=True)
-                sections += section
+                sections.setdefault(work.has_pictures, []).extend(section)
                 everybody += results
                 records += [
                     {"workload": work.name, "threads": threads, **r.to_json()} for r in results
@@ -101,7 +109,16 @@ def main() -> None:
     print(versions(everybody))
     if options.write:
         how = f"{options.rounds} rounds of {options.seconds:g} s, medians; {versions(everybody)}."
-        write_section("training_step", [f"{machine()}; {how}", "", NOTE, "", *sections[:-1]])
+        write(f"{machine()}; {how}", sections)
+
+
+def write(how: str, sections: dict[bool, list[str]]) -> None:
+    """Put the tables into the page, those of nets that take pictures into a section of theirs."""
+    if False in sections:
+        write_section("training_step", [how, "", NOTE, "", *sections[False][:-1]])
+    if True in sections:
+        note = f"{NOTE} {PICTURES_NOTE}"
+        write_section("convolutional_step", [how, "", note, "", *sections[True][:-1]])
 
 
 def parse() -> argparse.Namespace:

@@ -23,11 +23,13 @@ WARM_UP = 0.2
 
 def repeat(runner: Runner, seconds: float) -> float:
     """Microseconds a step, the mean over calls that take `seconds` or one call."""
-    calls, taken, start = 0, 0.0, time.perf_counter()
-    while taken < seconds or not calls:
-        runner.call()
+    calls, taken, began = 0, 0.0, time.perf_counter()
+    end = began
+    while end - began < seconds or not calls:
+        start, told = end, runner.call()
+        end = time.perf_counter()
+        taken += told if isinstance(told, float) else end - start
         calls += 1
-        taken = time.perf_counter() - start
     return taken / (calls * runner.steps) * 1e6
 
 
@@ -47,7 +49,8 @@ def main() -> None:
     answer(loss=runner.loss, version=metadata.version(package))
     for line in sys.stdin:
         seconds = float(line)
-        repeat(runner, seconds * WARM_UP)
+        if not runner.warms_up:
+            repeat(runner, seconds * WARM_UP)
         answer(microseconds=repeat(runner, seconds))
 
 

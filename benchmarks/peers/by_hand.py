@@ -5,13 +5,13 @@ from pathlib import Path
 
 import numpy as np
 from job import W1, Mnist, first_weights, orders
-from task import Runner, Task, Weights, one_by_one, scaled, step_by_step
+from nets import Activation
+from task import Runner, Task, Training, Weights, one_by_one, scaled, step_by_step, trained
 from workloads import Workload
 
 
 def train(task: Task) -> Runner:
-    parameters = task.copy_weights()
-    return step_by_step(task, _stepper(parameters, task.work), lambda: parameters)
+    return trained(task, _training)
 
 
 def predict(task: Task) -> Runner:
@@ -42,6 +42,11 @@ def whole(folder: Path) -> float:
     return mnist.accuracy(_forward(parameters, scaled(mnist.test_x), True)[-1])
 
 
+def _training(task: Task) -> Training:
+    parameters = task.copy_weights()
+    return step_by_step(task, _stepper(parameters, task.work), lambda: parameters)
+
+
 def _forward(parameters: Weights, x: np.ndarray, relu: bool) -> list[np.ndarray]:
     """What goes into each layer, and the logits."""
     weights, biases = parameters[::2], parameters[1::2]
@@ -58,7 +63,7 @@ def _forward(parameters: Weights, x: np.ndarray, relu: bool) -> list[np.ndarray]
 def _stepper(parameters: Weights, work: Workload) -> Callable[[np.ndarray, np.ndarray], float]:
     update = {"adam": _adam, "sgd": _sgd}[work.optimizer](parameters, work.lr)
     rows = np.arange(work.batch)
-    relu = work.activation == "relu"
+    relu = Activation("relu") in work.net.layers
 
     def step(x: np.ndarray, y: np.ndarray) -> float:
         *hidden, logits = _forward(parameters, x, relu)

@@ -16,7 +16,7 @@ from task import scaled
 def whole(folder: Path) -> float:
     """Its network in the shortest loop around it: the batches are gathered from the bytes."""
     mnist = Mnist.load(folder)
-    net = NeuralNetwork(W1.sizes)
+    net = NeuralNetwork(W1.net.sizes)
     one_hot = np.eye(10, dtype=np.float32)[mnist.train_y]
     for epoch, order in enumerate(orders(np.random.default_rng(0), len(one_hot))):
         for rows in order:
@@ -31,7 +31,7 @@ def trainer(folder: Path) -> float:
 
     mnist = Mnist.load(folder)
     photos = mnist.train_x.reshape(-1, 28, 28)
-    used = Trainer(W1.sizes[1:-1], photos_and_digits=(photos, mnist.train_y))
+    used = Trainer(W1.net.sizes[1:-1], photos_and_digits=(photos, mnist.train_y))
     for epoch in range(EPOCHS):
         used.run_epoch(_rate(epoch), batch=W1.batch, rotation=0, shift=0)
     return mnist.accuracy(used.net.predict(scaled(mnist.test_x)))

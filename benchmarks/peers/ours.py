@@ -4,15 +4,22 @@ A timed call is whole epochs of `fit`: it shuffles, gathers the batches from the
 set, scales them, counts what is right and writes the history, all of which the peers are spared.
 """
 
+import time
 from pathlib import Path
 from typing import Any
 
+import nets
 from job import EPOCHS, W1
+from prepare import data_of
 from task import Runner, Task, one_by_one
-from workloads import CHECKED, Workload
+from workloads import CHECKED
 
 import chainrule as cr
-from chainrule import models, optim
+from chainrule import models, nn, optim
+from chainrule.train import Callback
+
+_CALL_FLOPS = 5e10
+"""About as much is done by compiled steps in one timed call, so that no call takes long."""
 
 
 def eager(task: Task) -> Runner:
@@ -20,8 +27,8 @@ def eager(task: Task) -> Runner:
 
 
 def compiled(task: Task) -> Runner:
-    # So many that making the step ready, which all others do before they are timed, counts little.
-    return _train(task, epochs=25, compile=True, threads=task.threads)
+    epochs = max(1, round(_CALL_FLOPS / (task.work.epoch * task.work.flops)))
+    return _train(task, epochs, compile=True, threads=task.threads)
 
 
 def predict_eager(task: Task) -> Runner:
@@ -46,24 +53,37 @@ def whole_compiled(folder: Path) -> float:
     return _whole(compile=True)
 
 
-def _model(task: Task) -> cr.nn.Module:
+class _Clock(Callback):
+    """The moments at which epochs ended."""
+
+    def __init__(self) -> None:
+        self.ends: list[float] = []
+
+    def on_epoch(self, run: Any) -> None:
+        self.ends.append(time.perf_counter())
+
+
+def _model(task: Task) -> nn.Module:
     """The net of a workload, with the first weights that all share."""
-    model = _net(task.work)
-    names = list(model.initialize(0).state_dict())
-    model.load_state_dict(dict(zip(names, task.weights, strict=True)))
+    model = _net(task.work.net).initialize(0)
+    names = [name for name, _ in model.named_parameters()]
+    model.load_state_dict(dict(zip(names, task.weights, strict=True)), strict=False)
     return model
 
 
-def _net(work: Workload) -> cr.nn.Module:
-    first, *hidden, last = work.sizes
-    return models.mlp(first, last, hidden, work.activation)
+def _net(net: nets.Net) -> nn.Module:
+    """The public model that a net describes."""
+    if net.model == "mlp":
+        first, *hidden, last = net.sizes
+        return models.mlp(first, last, hidden, net.layers[1].name)
+    chance = {"dropout": 0.0} if net == nets.DEEP.without_dropout else {}
+    return models.by_name(net.model, in_shape=net.in_shape, classes=10, **chance)
 
 
 def _fit(task: Task, samples: int, epochs: int, **options: Any) -> cr.Run:
-    train, _ = cr.data.mnist()
     return cr.fit(
         _model(task),
-        train[:samples],
+        data_of(task.work, samples),
         optimizer=optim.by_name(task.work.optimizer, lr=task.work.lr),
         epochs=epochs,
         batch_size=task.work.batch,
@@ -73,21 +93,27 @@ def _fit(task: Task, samples: int, epochs: int, **options: Any) -> cr.Run:
 
 
 def _train(task: Task, epochs: int, **options: Any) -> Runner:
-    """Time so many epochs a call on the workload's part of MNIST; check on CHECKED batches."""
-    work = task.work
-    checked = _fit(task, CHECKED * work.batch, 1, **options)
-    run = _fit(task, work.epoch * work.batch, 1, **options)
-    return Runner(
-        lambda: run.resume(run.epoch + epochs),
-        epochs * work.epoch,
-        task.loss(checked.model.state_dict().values()),
-    )
+    """Time so many epochs a call on the workload's part of the data; check on CHECKED batches.
+
+    A call does one epoch more, its first, which is not counted: to make the step ready is what all
+    others do before they are timed.
+    """
+    work, clock = task.work, _Clock()
+    checked = _fit(task.without_dropout, CHECKED * work.batch, 1, **options)
+    run = _fit(task, work.epoch * work.batch, 1, callbacks=[clock], **options)
+
+    def call() -> float:
+        run.resume(run.epoch + 1 + epochs)
+        return clock.ends[-1] - clock.ends[-1 - epochs]
+
+    loss = task.loss(parameter.data for parameter in checked.model.parameters())
+    return Runner(call, epochs * work.epoch, loss, warms_up=True)
 
 
 def _whole(**options: Any) -> float:
     train, test = cr.data.mnist()
     run = cr.fit(
-        _net(W1),
+        _net(W1.net),
         train,
         optimizer=optim.Adam(lr=W1.lr),
         epochs=EPOCHS,

@@ -1,13 +1,16 @@
 """PyTorch: eager with its three ways to run an optimizer, torch.compile, and inference."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 
+import nets
 import numpy as np
 import torch
 from job import W1, Mnist, first_weights, orders
-from task import Runner, Task, Weights, one_by_one, step_by_step
-from torch.nn.functional import cross_entropy
+from task import Runner, Task, Training, Weights, one_by_one, step_by_step, trained
+from torch import nn
+from torch.nn.functional import cross_entropy, pad
 from workloads import Workload
 
 
@@ -25,7 +28,19 @@ def fused(task: Task) -> Runner:
 
 def compiled(task: Task) -> Runner:
     """Forward, loss and backward through torch.compile, which needs a C++ compiler; then fused."""
-    return _train(task, lambda model: torch.compile(_loss_of(model)), fused=True)
+    return _train(task, torch.compile, fused=True)
+
+
+def channels_last(task: Task) -> Runner:
+    return _train(task, layout=torch.channels_last)
+
+
+def channels_last_fused(task: Task) -> Runner:
+    return _train(task, layout=torch.channels_last, fused=True)
+
+
+def channels_last_compiled(task: Task) -> Runner:
+    return _train(task, torch.compile, layout=torch.channels_last, fused=True)
 
 
 def inference(task: Task) -> Runner:
@@ -61,7 +76,7 @@ def product(task: Task) -> Runner:
 def whole(folder: Path) -> float:
     mnist = Mnist.load(folder)
     rng = np.random.default_rng(0)
-    model = _net(W1, first_weights(rng))
+    model = _net(W1.net, first_weights(rng))
     step = _stepper(model, W1, _loss_of(model), fused=True)
     pixels, labels = torch.from_numpy(mnist.train_x), torch.from_numpy(mnist.train_y)
     for rows in torch.from_numpy(orders(rng, len(labels)).reshape(-1, W1.batch)):
@@ -70,21 +85,62 @@ def whole(folder: Path) -> float:
         return mnist.accuracy(model(torch.from_numpy(mnist.test_x).float() / 255).numpy())
 
 
-def _net(work: Workload, weights: Weights) -> torch.nn.Sequential:
-    activation = {"relu": torch.nn.ReLU, "sigmoid": torch.nn.Sigmoid}[work.activation]
-    layers: list[torch.nn.Module] = []
-    arrays = iter(weights)
-    for inputs, outputs in zip(work.sizes, work.sizes[1:], strict=False):
-        layer = torch.nn.Linear(inputs, outputs)
-        layer.weight.data = torch.from_numpy(next(arrays).copy())
-        layer.bias.data = torch.from_numpy(next(arrays).copy())
-        layers += [layer, activation()]
-    return torch.nn.Sequential(*layers[:-1])
+class _Residual(nn.Module):
+    """See `nets.Residual`."""
+
+    def __init__(self, layer: nets.Residual, shape: nets.Shape):
+        super().__init__()
+        self.body = nn.Sequential(*_modules(layer.body, shape))
+        self.stride = layer.stride
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        body = self.body(x)
+        if self.stride > 1:
+            missing = body.shape[1] - x.shape[1]
+            x = pad(x[:, :, :: self.stride, :: self.stride], (0, 0, 0, 0, 0, missing))
+        return body + x
 
 
-def _model(task: Task) -> torch.nn.Sequential:
+def _modules(layers: tuple, shape: nets.Shape) -> Iterator[nn.Module]:
+    for layer in layers:
+        if isinstance(layer, nets.Dense) and len(shape) == 3:
+            yield nn.Flatten()
+        if isinstance(layer, nets.Mean):
+            yield from (nn.AdaptiveAvgPool2d(1), nn.Flatten())
+        else:
+            yield _module(layer, shape)
+        shape = layer.out_shape(shape)
+
+
+def _module(layer: nets.Layer, shape: nets.Shape) -> nn.Module:
+    match layer:
+        case nets.Dense(outputs):
+            return nn.Linear(int(np.prod(shape)), outputs)
+        case nets.Conv(outputs, kernel, padding, stride, bias):
+            return nn.Conv2d(shape[0], outputs, kernel, stride, padding, bias=bias)
+        case nets.Norm():
+            return nn.BatchNorm2d(shape[0], eps=layer.epsilon, momentum=layer.momentum)
+        case nets.Activation(name):
+            return {"relu": nn.ReLU, "sigmoid": nn.Sigmoid}[name]()
+        case nets.Dropout(rate):
+            return nn.Dropout(rate)
+        case nets.Pool(size):
+            return nn.MaxPool2d(size)
+        case nets.Residual():
+            return _Residual(layer, shape)
+    raise TypeError(layer)
+
+
+def _net(net: nets.Net, weights: Weights) -> nn.Sequential:
+    model = nn.Sequential(*_modules(net.layers, net.in_shape))
+    for parameter, array in zip(model.parameters(), weights, strict=True):
+        parameter.data = torch.from_numpy(array.copy())
+    return model
+
+
+def _model(task: Task) -> nn.Sequential:
     torch.set_num_threads(task.threads)
-    return _net(task.work, task.weights)
+    return _net(task.work.net, task.weights)
 
 
 def _loss_of(model: torch.nn.Module) -> Callable:
@@ -92,7 +148,11 @@ def _loss_of(model: torch.nn.Module) -> Callable:
 
 
 def _stepper(model: torch.nn.Module, work: Workload, loss: Callable, **options: bool) -> Callable:
-    kind = {"adam": torch.optim.Adam, "sgd": torch.optim.SGD}[work.optimizer]
+    kind = {
+        "adam": torch.optim.Adam,
+        "sgd": torch.optim.SGD,
+        "momentum": partial(torch.optim.SGD, momentum=0.9),
+    }[work.optimizer]
     optimizer = kind(model.parameters(), lr=work.lr, **options)
 
     def step(x: torch.Tensor, y: torch.Tensor) -> None:
@@ -103,10 +163,21 @@ def _stepper(model: torch.nn.Module, work: Workload, loss: Callable, **options: 
     return step
 
 
-def _train(task: Task, wrap: Callable = _loss_of, **options: bool) -> Runner:
-    model = _model(task)
-    batches = [(torch.from_numpy(x), torch.from_numpy(y)) for x, y in task.batches]
-    step = _stepper(model, task.work, wrap(model), **options)
-    return step_by_step(
-        task, step, lambda: [p.detach().numpy() for p in model.parameters()], batches
-    )
+def _train(
+    task: Task,
+    wrap: Callable = lambda loss: loss,
+    layout: torch.memory_format = torch.contiguous_format,
+    **options: bool,
+) -> Runner:
+    def make(task: Task) -> Training:
+        model = _model(task).to(memory_format=layout)
+        step = _stepper(model, task.work, wrap(_loss_of(model)), **options)
+        batches = [
+            (torch.from_numpy(x).contiguous(memory_format=layout), torch.from_numpy(y))
+            for x, y in task.batches
+        ]
+        return step_by_step(
+            task, step, lambda: [p.detach().numpy() for p in model.parameters()], batches
+        )
+
+    return trained(task, make)

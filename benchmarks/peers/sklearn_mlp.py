@@ -7,13 +7,12 @@ import numpy as np
 from job import EPOCHS, W1, Mnist
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.neural_network import MLPClassifier
-from task import Runner, Task, one_by_one, scaled, step_by_step
+from task import Runner, Task, Training, one_by_one, scaled, step_by_step, trained
 from workloads import Workload
 
 
 def train(task: Task) -> Runner:
-    model = _with_weights(task)
-    return step_by_step(task, model.partial_fit, lambda: _weights(model))
+    return trained(task, _training)
 
 
 def predict(task: Task) -> Runner:
@@ -33,8 +32,8 @@ def whole(folder: Path) -> float:
 
 def _model(work: Workload, **options: object) -> MLPClassifier:
     return MLPClassifier(
-        hidden_layer_sizes=work.sizes[1:-1],
-        activation={"relu": "relu", "sigmoid": "logistic"}[work.activation],
+        hidden_layer_sizes=work.net.sizes[1:-1],
+        activation={"relu": "relu", "sigmoid": "logistic"}[work.net.layers[1].name],
         solver=work.optimizer,
         alpha=0.0,
         batch_size=work.batch,
@@ -45,11 +44,16 @@ def _model(work: Workload, **options: object) -> MLPClassifier:
     )
 
 
+def _training(task: Task) -> Training:
+    model = _with_weights(task)
+    return step_by_step(task, model.partial_fit, lambda: _weights(model))
+
+
 def _with_weights(task: Task) -> MLPClassifier:
     """A model with the first weights that all share."""
     model = _model(task.work, shuffle=False)
     # The first call only builds the model: its weights are replaced, its moments forgotten.
-    model.partial_fit(task.x[0], task.y[0], classes=np.arange(task.work.sizes[-1]))
+    model.partial_fit(task.x[0], task.y[0], classes=np.arange(task.work.net.sizes[-1]))
     for layer, (weight, bias) in enumerate(task.layers(task.weights)):
         model.coefs_[layer][...] = weight.T
         model.intercepts_[layer][...] = bias
