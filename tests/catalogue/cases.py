@@ -252,6 +252,12 @@ def _batch_norm_eval(t: Any) -> Callable:
 
 NORMS = (
     norm(
+        "LocalResponseNorm",
+        lambda: nn.LocalResponseNorm(3, alpha=0.5, beta=0.6, k=1.5),
+        lambda t: t.nn.LocalResponseNorm(3, alpha=0.5, beta=0.6, k=1.5),
+        IMAGES,
+    ),
+    norm(
         "BatchNorm of (N, C)",
         lambda: nn.BatchNorm(4, dtype=F64),
         lambda t: lambda x, w, b: t.nn.functional.batch_norm(x, None, None, w, b, training=True),

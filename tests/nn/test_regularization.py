@@ -31,6 +31,17 @@ def test_dropout_drops_a_share_of_p_and_keeps_the_mean(p: float, scaling: Any) -
     assert out.mean() == pytest.approx(layer.eval()(ones).mean(), abs=0.05)
 
 
+@pytest.mark.parametrize(("kind", "axes"), [("1d", 1), ("2d", 2), ("3d", 3)])
+def test_whole_channels_are_dropped(kind: str, axes: int) -> None:
+    layer = getattr(nn, f"Dropout{kind}")(0.3)
+    out = drawn(layer, np.ones((200, 50, *(3, 2, 4)[:axes]), np.float32))
+    channels = out.reshape(200 * 50, -1)
+    np.testing.assert_array_equal(channels, np.broadcast_to(channels[:, :1], channels.shape))
+    dropped = (channels[:, 0] == 0).mean()
+    assert abs(dropped - 0.3) < 6 * math.sqrt(0.3 * 0.7 / len(channels))
+    np.testing.assert_allclose(out[out != 0], 1 / 0.7, rtol=1e-6)
+
+
 def test_classic_dropout_is_inverted_dropout_times_the_share_that_is_kept() -> None:
     x = rng.normal(rng.key(1), (4, 5), np.float64)
     inverted, classic = nn.Dropout(0.3), nn.Dropout(0.3, "classic")

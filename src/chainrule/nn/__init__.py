@@ -21,12 +21,23 @@ from chainrule.nn.activations import (
     Swish,
     Tanh,
 )
+from chainrule.nn.adaptive_pooling import (
+    AdaptiveAvgPool1d,
+    AdaptiveAvgPool2d,
+    AdaptiveAvgPool3d,
+    AdaptiveMaxPool1d,
+    AdaptiveMaxPool2d,
+    AdaptiveMaxPool3d,
+    GlobalAvgPool,
+    GlobalMaxPool,
+)
 from chainrule.nn.config import from_config, to_config
-from chainrule.nn.convolution import Conv1d, Conv2d, Conv3d, ConvTranspose2d
+from chainrule.nn.convolution import Conv1d, Conv2d, Conv3d
 from chainrule.nn.heads import Heads
 from chainrule.nn.inspection import collapse, outputs_by_layer, statistics_by_layer
 from chainrule.nn.layers import Flatten, Function, Identity, Linear, Sequential
 from chainrule.nn.leaves import Leaves, functional_call, swapped
+from chainrule.nn.local_response import LocalResponseNorm
 from chainrule.nn.losses import (
     binary_cross_entropy,
     cross_entropy,
@@ -43,18 +54,53 @@ from chainrule.nn.losses import (
 from chainrule.nn.module import Module
 from chainrule.nn.neurons import Lesson, McCullochPitts, Perceptron
 from chainrule.nn.normalization import BatchNorm, GroupNorm, InstanceNorm, LayerNorm, RMSNorm
+from chainrule.nn.padding import (
+    CircularPad1d,
+    CircularPad2d,
+    CircularPad3d,
+    ConstantPad1d,
+    ConstantPad2d,
+    ConstantPad3d,
+    ReflectionPad1d,
+    ReflectionPad2d,
+    ReflectionPad3d,
+    ReplicationPad1d,
+    ReplicationPad2d,
+    ReplicationPad3d,
+    ZeroPad1d,
+    ZeroPad2d,
+    ZeroPad3d,
+)
 from chainrule.nn.parameter import Buffer, Parameter
 from chainrule.nn.penalties import L1, L2, MaxNorm, Penalty
 from chainrule.nn.pooling import (
-    AdaptiveAvgPool2d,
     AvgPool1d,
     AvgPool2d,
-    GlobalAvgPool,
+    AvgPool3d,
+    LPPool1d,
+    LPPool2d,
+    LPPool3d,
     MaxPool1d,
     MaxPool2d,
+    MaxPool3d,
 )
-from chainrule.nn.regularization import Dropout, GaussianNoise, RandomLayer, keyed
+from chainrule.nn.regularization import (
+    Dropout,
+    Dropout1d,
+    Dropout2d,
+    Dropout3d,
+    GaussianNoise,
+    RandomLayer,
+    keyed,
+)
+from chainrule.nn.resizing import PixelShuffle, PixelUnshuffle, Upsample
 from chainrule.nn.summary import Summary
+from chainrule.nn.transposed_convolution import (
+    ConvTranspose1d,
+    ConvTranspose2d,
+    ConvTranspose3d,
+)
+from chainrule.nn.unfolding import Fold, Unfold
 
 __all__ = [
     "ELU",
@@ -62,36 +108,60 @@ __all__ = [
     "L1",
     "L2",
     "SELU",
+    "AdaptiveAvgPool1d",
     "AdaptiveAvgPool2d",
+    "AdaptiveAvgPool3d",
+    "AdaptiveMaxPool1d",
+    "AdaptiveMaxPool2d",
+    "AdaptiveMaxPool3d",
     "AvgPool1d",
     "AvgPool2d",
+    "AvgPool3d",
     "BatchNorm",
     "Buffer",
+    "CircularPad1d",
+    "CircularPad2d",
+    "CircularPad3d",
+    "ConstantPad1d",
+    "ConstantPad2d",
+    "ConstantPad3d",
     "Conv1d",
     "Conv2d",
     "Conv3d",
+    "ConvTranspose1d",
     "ConvTranspose2d",
+    "ConvTranspose3d",
     "Dropout",
+    "Dropout1d",
+    "Dropout2d",
+    "Dropout3d",
     "DyT",
     "Flatten",
+    "Fold",
     "Function",
     "GaussianNoise",
     "GlobalAvgPool",
+    "GlobalMaxPool",
     "GroupNorm",
     "Hardsigmoid",
     "Hardtanh",
     "Heads",
     "Identity",
     "InstanceNorm",
+    "LPPool1d",
+    "LPPool2d",
+    "LPPool3d",
     "LayerNorm",
     "LeakyReLU",
     "Leaves",
     "Lesson",
     "Linear",
+    "LocalResponseNorm",
     "LogSoftmax",
     "MaxNorm",
     "MaxPool1d",
     "MaxPool2d",
+    "MaxPool3d",
     "Maxout",
     "McCullochPitts",
     "Module",
@@ -99,9 +169,17 @@ __all__ = [
     "Parameter",
     "Penalty",
     "Perceptron",
+    "PixelShuffle",
+    "PixelUnshuffle",
     "RMSNorm",
     "RandomLayer",
     "ReLU",
+    "ReflectionPad1d",
+    "ReflectionPad2d",
+    "ReflectionPad3d",
+    "ReplicationPad1d",
+    "ReplicationPad2d",
+    "ReplicationPad3d",
     "Sequential",
     "SiLU",
     "Sigmoid",
@@ -111,6 +189,11 @@ __all__ = [
     "Summary",
     "Swish",
     "Tanh",
+    "Unfold",
+    "Upsample",
+    "ZeroPad1d",
+    "ZeroPad2d",
+    "ZeroPad3d",
     "binary_cross_entropy",
     "catalogue",
     "collapse",

@@ -9,21 +9,35 @@ from chainrule import ops
 from chainrule.errors import OptionError, unknown
 from chainrule.nn import (
     activations,
+    adaptive_pooling,
     convolution,
     layers,
+    local_response,
     neurons,
     normalization,
+    padding,
     pooling,
     regularization,
+    resizing,
+    transposed_convolution,
+    unfolding,
 )
 from chainrule.nn.layers import Function, Sequential
 from chainrule.nn.module import Module
 
 _ABSTRACT = (
-    *(Module, regularization.RandomLayer, convolution.Convolution),
-    *(pooling.Pooling, pooling.MaxPooling, pooling.AvgPooling),
+    *(Module, regularization.RandomLayer, regularization.ChannelDropout),
+    *(convolution.Convolution, transposed_convolution.TransposedConvolution),
+    *(pooling.Pooling, pooling.MaxPooling, pooling.AvgPooling, pooling.LPPooling),
+    *(adaptive_pooling.AdaptivePooling, adaptive_pooling.AdaptiveAvgPooling),
+    *(adaptive_pooling.AdaptiveMaxPooling, padding.Padding, padding.ConstantPadding),
+    *(padding.ZeroPadding, padding.ReflectionPadding, padding.ReplicationPadding),
+    padding.CircularPadding,
 )
-_PARTS = (layers, activations, neurons, normalization, regularization, convolution, pooling)
+_PARTS = (
+    *(layers, activations, neurons, normalization, local_response, regularization, convolution),
+    *(transposed_convolution, pooling, adaptive_pooling, padding, resizing, unfolding),
+)
 _LAYERS: Mapping[str, type[Module]] = MappingProxyType(
     {
         kind.__name__: kind

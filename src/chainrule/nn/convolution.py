@@ -15,6 +15,7 @@ Sizes = int | tuple[int, ...]
 
 _AXES = ("L", "HW", "DHW")
 _PADDINGS = ("same", "valid")
+_PADDING_MODES = ("zeros", "reflect", "replicate", "circular")
 
 
 def several(owner: str, name: str, value: Any, axes: int, least: int = 1) -> tuple[int, ...]:
@@ -23,28 +24,54 @@ def several(owner: str, name: str, value: Any, axes: int, least: int = 1) -> tup
     Raises:
         OptionError: another number of them, or one below `least`.
     """
-    given = tuple(value) if isinstance(value, (tuple, list)) else (value,) * axes
-    if len(given) != axes:
-        raise OptionError(f"{owner}: {name} is {value!r}; expected one number, or {axes} of them.")
+    given = for_each_axis(owner, name, value, axes)
     return tuple(count(owner, name, number, least) for number in given)
 
 
+def for_each_axis(owner: str, name: str, value: Any, axes: int) -> tuple:
+    """An option as one value for each axis, whatever they are.
+
+    Raises:
+        OptionError: another number of them.
+    """
+    given = tuple(value) if isinstance(value, (tuple, list)) else (value,) * axes
+    if len(given) != axes:
+        raise OptionError(f"{owner}: {name} is {value!r}; expected one number, or {axes} of them.")
+    return given
+
+
 def check_pictures(shape: tuple[int, ...], axes: int, channels: int | None = None) -> None:
-    """Refuse an input without a batch axis, a channel axis and `axes` more.
+    """Refuse an input without a batch axis, an axis of so many channels, and `axes` more.
 
     Raises:
         ShapeError: it has others.
     """
     if len(shape) == axes + 2:
+        if channels not in (None, shape[1]):
+            raise ShapeError(_other_channels(shape, channels))
         return
     expected = f"(N, {channels or 'C'}, {', '.join(_AXES[axes - 1])})"
-    if len(shape) == axes + 1:
+    if len(shape) == axes + 1 and channels == 1 != shape[0]:
+        mend = "Is the channel axis missing? Write x[:, None]."
+    elif len(shape) == axes + 1:
         mend = "Is the batch axis missing? For one sample, write x[None]."
     elif len(shape) == 2:
         mend = f"Rows of numbers become such arrays with x.reshape{expected.replace('N', '-1')}."
     else:
         mend = f"For {len(shape) - 2} axes after the channels take another layer, or reshape it."
     raise ShapeError(f"expected an input of shape {expected}, not of {len(shape)} axes. {mend}")
+
+
+def _other_channels(shape: tuple[int, ...], channels: int) -> str:
+    """What is wrong with the channels, and the edit that makes them fit."""
+    text = f"the input has {shape[1]} channels on axis 1 of shape {shape}; expected {channels}. "
+    if shape[-1] == channels:
+        order = (0, len(shape) - 1, *range(1, len(shape) - 1))
+        return text + (
+            "They seem to stand last (NHWC), and are expected after the batch (NCHW): "
+            f"x.transpose({order})."
+        )
+    return text + f"in_channels={shape[1]} would fit this input."
 
 
 class Convolution(Module):
@@ -62,6 +89,7 @@ class Convolution(Module):
         dilation: Sizes = 1,
         groups: int = 1,
         bias: bool = True,
+        padding_mode: str = "zeros",
         *,
         weight_init: str | init.Initializer = "kaiming_uniform",
         bias_init: str | init.Initializer = "uniform",
@@ -75,6 +103,9 @@ class Convolution(Module):
         self.dilation = several(name, "dilation", dilation, self.axes)
         self.groups = count(name, "groups", groups)
         self.padding = self._checked_padding(padding)
+        if padding_mode not in _PADDING_MODES:
+            raise unknown(f"padding_mode of {name}", padding_mode, _PADDING_MODES)
+        self.padding_mode = padding_mode
         for what in ("in_channels", "out_channels"):
             if getattr(self, what) % self.groups:
                 raise OptionError(
@@ -106,7 +137,7 @@ class Convolution(Module):
 
     def options(self) -> dict[str, Any]:
         names = ("in_channels", "out_channels", "kernel_size", "stride", "padding", "dilation")
-        options = {name: getattr(self, name) for name in (*names, "groups")}
+        options = {name: getattr(self, name) for name in (*names, "groups", "padding_mode")}
         options |= {"bias": self.bias is not None, "dtype": self.weight.dtype.name}
         for name, leaf in (("weight_init", self.weight), ("bias_init", self.bias)):
             initializer = getattr(leaf, "initializer", None)
@@ -116,11 +147,14 @@ class Convolution(Module):
 
     def forward(self, x: Any) -> Any:
         check_pictures(shape_of(x), self.axes, self.in_channels)
+        padding: Any = self._pairs()
+        if self.padding_mode != "zeros":
+            x, padding = ops.border(x, padding, self.padding_mode), 0
         out = ops.conv(
             x,
             self.weight,
             stride=self.stride,
-            padding=self._pairs(),
+            padding=padding,
             dilation=self.dilation,
             groups=self.groups,
         )
@@ -148,6 +182,7 @@ class Convolution(Module):
                 shown.append(f"{name}={held!r}")
         shown += [f"groups={self.groups}"] * (self.groups > 1)
         shown += ["bias=False"] * (self.bias is None)
+        shown += [f"padding_mode={self.padding_mode!r}"] * (self.padding_mode != "zeros")
         return f"{type(self).__name__}({', '.join(shown)})"
 
 
@@ -172,16 +207,19 @@ class Conv2d(Convolution):
     """A convolution of pictures: each output channel sums all input channels under a small kernel.
 
     The kernel is not flipped. Sizes are one number, or one for each of height and width; padding
-    may also be "same" (with stride 1) or "valid". The weights begin as those of `Linear`, with
-    fan_in = in_channels/groups times the kernel's size.
+    may also be "same" (with stride 1) or "valid". The padding_mode says what it is filled with:
+    "zeros", or numbers of the picture, as "reflect", "replicate" or "circular" choose them (see
+    `chainrule.border`). The weights begin as those of `Linear`, with fan_in = in_channels/groups
+    times the kernel's size.
 
     Shape: (N, in_channels, H, W) gives (N, out_channels, H', W'), with
     H' = (H + 2 padding - dilation (kernel_size - 1) - 1)/stride + 1, rounded down; weight
     (out_channels, in_channels/groups, *kernel_size), as PyTorch has it.
 
     Raises:
-        OptionError: a size below 1, groups that do not divide, or an unknown padding.
-        ShapeError: (when called) another number of channels, or a kernel larger than the input.
+        OptionError: a size below 1, groups that do not divide, or an unknown padding or mode.
+        ShapeError: (when called) another number of channels, a kernel larger than the input, or
+            one too small to be continued by so much padding.
 
     Reference: LeCun, Bottou, Bengio and Haffner, "Gradient-based learning applied to document
     recognition", Proceedings of the IEEE 86, 1998.
@@ -211,98 +249,3 @@ class Conv3d(Convolution):
     """
 
     axes = 3
-
-
-class ConvTranspose2d(Convolution):
-    """The transpose of a convolution: it enlarges pictures where a stride makes them smaller.
-
-    `output_padding` is added to the size at the end of each axis: with a stride, pictures of
-    several sizes are convolved to one size, and this chooses among them.
-
-    Shape: (N, in_channels, H, W) gives (N, out_channels, H', W'), with
-    H' = (H - 1) stride - 2 padding + dilation (kernel_size - 1) + output_padding + 1; weight
-    (in_channels, out_channels/groups, *kernel_size), as PyTorch has it.
-
-    Raises:
-        OptionError: a size below 1, groups that do not divide, or an output_padding that is as
-            large as both stride and dilation.
-        ShapeError: (when called) another number of channels.
-
-    Reference: Zeiler, Krishnan, Taylor and Fergus, "Deconvolutional networks", CVPR 2010.
-
-    >>> ConvTranspose2d(8, 3, 4, stride=2, padding=1)(ops.zeros((2, 8, 7, 7))).shape
-    (2, 3, 14, 14)
-    """
-
-    axes = 2
-
-    def __init__(  # noqa: PLR0913, PLR0917 - PyTorch's arguments
-        self,
-        in_channels: int,
-        out_channels: int,
-        kernel_size: Sizes,
-        stride: Sizes = 1,
-        padding: Sizes = 0,
-        output_padding: Sizes = 0,
-        groups: int = 1,
-        bias: bool = True,
-        dilation: Sizes = 1,
-        **options: Any,
-    ):
-        super().__init__(
-            in_channels,
-            out_channels,
-            kernel_size,
-            stride,
-            padding,
-            dilation,
-            groups,
-            bias,
-            **options,
-        )
-        if isinstance(self.padding, str):
-            raise OptionError(f"ConvTranspose2d: padding is {padding!r}; expected numbers.")
-        self.output_padding = several(
-            "ConvTranspose2d", "output_padding", output_padding, self.axes, least=0
-        )
-        for more, step, gap in zip(self.output_padding, self.stride, self.dilation, strict=True):
-            if more >= max(step, gap):
-                raise OptionError(
-                    f"ConvTranspose2d: output_padding is {output_padding!r} with stride "
-                    f"{self.stride} and dilation {self.dilation}; expected less than one of them."
-                )
-
-    def _weight_shape(self) -> tuple[int, ...]:
-        return (self.in_channels, self.out_channels // self.groups, *self.kernel_size)
-
-    def options(self) -> dict[str, Any]:
-        return {**super().options(), "output_padding": self.output_padding}
-
-    def forward(self, x: Any) -> Any:
-        shape = shape_of(x)
-        check_pictures(shape, self.axes, self.in_channels)
-        if shape[1] != self.in_channels:
-            raise ShapeError(
-                f"the input has {shape[1]} channels on axis 1; expected {self.in_channels}."
-            )
-        rows = zip(
-            shape[2:],
-            self.kernel_size,
-            self.stride,
-            self._pairs(),
-            self.dilation,
-            self.output_padding,
-            strict=True,
-        )
-        out = ops.conv_transpose(
-            x,
-            self.weight,
-            shape=tuple(
-                (n - 1) * s - 2 * p + d * (k - 1) + more + 1 for n, k, s, (p, _), d, more in rows
-            ),
-            stride=self.stride,
-            padding=self._pairs(),
-            dilation=self.dilation,
-            groups=self.groups,
-        )
-        return self._with_bias(out)

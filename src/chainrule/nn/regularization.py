@@ -19,6 +19,7 @@ from typing import Any, Literal
 from chainrule import ops
 from chainrule.aval import float_dtype
 from chainrule.errors import DataError, unknown
+from chainrule.nn.convolution import check_pictures
 from chainrule.nn.module import Module
 from chainrule.ops import random
 from chainrule.ops.table import dtype_of, operand, shape_of
@@ -92,6 +93,90 @@ class Dropout(RandomLayer):
 
     def settled(self, x: Any) -> Any:
         return x if self.scaling == "inverted" else x * (1.0 - self.p)
+
+
+class ChannelDropout(RandomLayer):
+    """What dropouts of whole channels have in common. Abstract: a subclass says how many axes."""
+
+    axes: int
+
+    def __init__(self, p: float = 0.5):
+        self.p = number(type(self).__name__, "p", p, FRACTION)
+
+    def options(self) -> dict[str, Any]:
+        return {"p": self.p}
+
+    def forward(self, x: Any) -> Any:
+        check_pictures(shape_of(x), self.axes)
+        return super().forward(x)
+
+    def drawn(self, x: Any, key: Any) -> Any:
+        kept = random.bernoulli(key, 1.0 - self.p, (*shape_of(x)[:2], *(1,) * self.axes))
+        return ops.where(kept, x / (1.0 - self.p), 0.0)
+
+
+class Dropout1d(ChannelDropout):
+    """Set each channel of a series to 0 with probability p in training; see `Dropout2d`.
+
+    Shape: (N, C, L); the output has the same.
+
+    Raises:
+        OptionError: p outside [0, 1).
+        ShapeError: (when called) another number of axes.
+        DataError: (when called) training without a key: see `keyed`.
+
+    >>> from chainrule import random
+    >>> layer = Dropout1d(0.5)
+    >>> with keyed(layer, random.key(0)):
+    ...     print(layer([[[1.0, 2.0], [3.0, 4.0]]]))
+    [[[0. 0.]
+      [6. 8.]]]
+    """
+
+    axes = 1
+
+
+class Dropout2d(ChannelDropout):
+    """Set each channel of a picture to 0 with probability p in training.
+
+    The others are divided by 1 - p; evaluation leaves all as they are. Neighbours in a picture say
+    nearly the same, so that to drop single numbers hides little from the next layer.
+
+    Reference: Tompson, Goroshin, Jain, LeCun and Bregler, "Efficient object localization using
+    convolutional networks", CVPR 2015.
+
+    Shape: (N, C, H, W); the output has the same.
+
+    Raises:
+        OptionError: p outside [0, 1).
+        ShapeError: (when called) another number of axes.
+        DataError: (when called) training without a key: see `keyed`.
+
+    >>> from chainrule import random
+    >>> layer = Dropout2d(0.5)
+    >>> with keyed(layer, random.key(0)):
+    ...     print(layer(ops.ones((1, 6, 2, 2)))[0, :, 0, 0])
+    [0. 2. 0. 0. 0. 2.]
+    """
+
+    axes = 2
+
+
+class Dropout3d(ChannelDropout):
+    """Set each channel of a volume to 0 with probability p in training; see `Dropout2d`.
+
+    Shape: (N, C, D, H, W); the output has the same.
+
+    Raises:
+        OptionError: p outside [0, 1).
+        ShapeError: (when called) another number of axes.
+        DataError: (when called) training without a key: see `keyed`.
+
+    >>> Dropout3d(0.5).eval()(ops.ones((1, 2, 3, 4, 5))).shape
+    (1, 2, 3, 4, 5)
+    """
+
+    axes = 3
 
 
 class GaussianNoise(RandomLayer):

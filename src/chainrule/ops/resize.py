@@ -1,7 +1,6 @@
 """Pictures in other sizes: by repeated or blended neighbours, or by channels that become places."""
 
 import math
-from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -13,7 +12,7 @@ from chainrule.ops.layout import moveaxis, repeat
 from chainrule.ops.linalg import matmul
 from chainrule.ops.shape import reshape, transpose
 from chainrule.ops.table import dtype_of, operand, shape_of
-from chainrule.ops.window import image_axes, per_axis
+from chainrule.ops.window import image_axes
 from chainrule.settings import POSITIVE, count, number
 
 BLENDED = {1: "linear", 2: "bilinear", 3: "trilinear"}
@@ -49,9 +48,10 @@ def interpolate(
     Shape: x (N, C, *n) gives (N, C, *size), or (N, C, *floor(n scale_factor)).
 
     Raises:
-        OptionError: an unknown mode, one for another number of axes, not one of `size` and
-            `scale_factor`, or `align_corners` where nothing is weighed.
-        ShapeError: x has no axes after the channels, or would have no elements.
+        OptionError: an unknown mode, not one of `size` and `scale_factor`, or values that make no
+            sense; `align_corners` where nothing is weighed.
+        ShapeError: x has no axes after the channels, or others than the mode is for; or it would
+            have no elements.
 
     >>> interpolate(np.array([[[1.0, 2.0]]]), scale_factor=2)
     array([[[1., 1., 2., 2.]]])
@@ -60,7 +60,13 @@ def interpolate(
     """
     x = operand(x)
     inside = image_axes("interpolate", shape_of(x))
-    _check_mode(mode, len(inside), align_corners)
+    check_resize("interpolate", size, scale_factor, mode, align_corners)
+    fits = BLENDED.get(len(inside), "nearest")
+    if mode not in ("nearest", fits):
+        raise ShapeError(
+            f"interpolate: mode is {mode!r} and x has {len(inside)} axes after the channels; "
+            f"expected mode {fits!r} for these."
+        )
     for axis, change in enumerate(_changes(inside, size, scale_factor), 2):
         if mode == "nearest":
             x = _nearest(x, change, axis)
@@ -70,58 +76,64 @@ def interpolate(
     return x
 
 
-def _check_mode(mode: Any, axes: int, align_corners: bool) -> None:
+def check_resize(
+    owner: str, size: Any, scale_factor: Any, mode: Any, align_corners: bool | None
+) -> None:
+    """Check what can be checked of a change of size before there is an input.
+
+    Raises:
+        OptionError: an unknown mode, not one of `size` and `scale_factor`, or values that make no
+            sense.
+    """
     if mode not in MODES:
-        raise unknown("mode of interpolate", mode, MODES)
-    if mode == "nearest":
-        if align_corners:
-            raise OptionError(
-                "interpolate: align_corners is True and mode 'nearest'; expected one of the modes "
-                f"{', '.join(BLENDED.values())}, for nearest numbers have no weights to align."
-            )
-    elif BLENDED.get(axes) != mode:
-        fits = BLENDED.get(axes, "nearest")
+        raise unknown(f"mode of {owner}", mode, MODES)
+    if align_corners and mode == "nearest":
         raise OptionError(
-            f"interpolate: mode is {mode!r} and x has {axes} axes after the channels; expected "
-            f"mode {fits!r} for these."
+            f"{owner}: align_corners is True and mode 'nearest'; expected one of the modes "
+            f"{', '.join(BLENDED.values())}, for nearest numbers have no weights to align."
         )
+    if (size is None) == (scale_factor is None):
+        both = "neither" if size is None else "both"
+        raise OptionError(f"{owner}: got {both} of size and scale_factor; expected one of them.")
+    for number_out in _each(size):
+        count(owner, "size", number_out)
+    for factor in _each(scale_factor):
+        number(owner, "scale_factor", factor, POSITIVE)
+
+
+def _each(value: Any) -> tuple:
+    """An option's numbers; none where it is not given."""
+    if isinstance(value, (tuple, list)):
+        return tuple(value)
+    return () if value is None else (value,)
+
+
+def _along(name: str, value: Any, axes: int) -> tuple:
+    """An option's number for each axis; a single one serves all."""
+    given = tuple(value) if isinstance(value, (tuple, list)) else (value,) * axes
+    if len(given) != axes:
+        raise OptionError(
+            f"interpolate: {name} is {value!r}; expected one number, or {axes} of them: one for "
+            "each axis after the channels."
+        )
+    return given
 
 
 def _changes(inside: tuple[int, ...], size: Any, scale_factor: Any) -> list[_Axis]:
-    """How each axis changes, checked."""
-    if (size is None) == (scale_factor is None):
-        both = "neither" if size is None else "both"
-        raise OptionError(
-            f"interpolate: got {both} of size and scale_factor; expected one of them."
-        )
+    """How each axis changes."""
     axes = len(inside)
     if size is not None:
-        wanted = per_axis("interpolate", "size", size, axes)
+        wanted = _along("size", size, axes)
         rows = [(n, out, n / out, False) for n, out in zip(inside, wanted, strict=True)]
     else:
-        factors = scale_factors("interpolate", scale_factor, axes)
+        factors = _along("scale_factor", scale_factor, axes)
         rows = [(n, math.floor(n * f), 1.0 / f, True) for n, f in zip(inside, factors, strict=True)]
-    for n, out, *_ in rows:
-        if n < 1 or out < 1:
-            raise ShapeError(
-                f"interpolate: axes of sizes {inside} would become {tuple(row[1] for row in rows)};"
-                " expected one element or more on each. Take a larger scale_factor or input."
-            )
-    return [_Axis(*row) for row in rows]
-
-
-def scale_factors(op: str, value: Any, axes: int) -> tuple[float, ...]:
-    """A scale factor for each axis; a single one serves all.
-
-    Raises:
-        OptionError: another number of them, or one that is not above 0.
-    """
-    given: Sequence = value if isinstance(value, (tuple, list)) else (value,) * axes
-    if len(given) != axes:
-        raise OptionError(
-            f"{op}: scale_factor is {value!r}; expected one number, or {axes} of them."
+    if any(n < 1 or out < 1 for n, out, *_ in rows):
+        raise ShapeError(
+            f"interpolate: axes of sizes {inside} would become {tuple(row[1] for row in rows)}; "
+            "expected one element or more on each. Take a larger scale_factor or input."
         )
-    return tuple(number(op, "scale_factor", factor, POSITIVE) for factor in given)
+    return [_Axis(*row) for row in rows]
 
 
 def _nearest(x: Any, change: _Axis, axis: int) -> Any:
