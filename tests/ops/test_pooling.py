@@ -97,6 +97,11 @@ def test_norms_of_odd_powers_keep_their_signs() -> None:
     np.testing.assert_allclose(slope[0, 0, :4], [1.0, 0.0, 0.0, 0.0], rtol=1e-15)
 
 
+def test_norms_of_pixels_do_not_overflow() -> None:
+    x = np.array([[[200, 100, 3, 4]]], np.uint8)
+    np.testing.assert_allclose(cr.lp_pool(x, 2, 2), [[[50000**0.5, 5.0]]], rtol=1e-6)
+
+
 @pytest.mark.parametrize("size", [1, 2, 3, 5, 7, (3, 2), (9, 1), (4, 8)])
 def test_largest_of_parts(torch: Any, size: Any) -> None:
     agree(

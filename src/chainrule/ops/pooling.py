@@ -318,7 +318,8 @@ def lp_pool(
     >>> lp_pool(np.array([[[3.0, -4.0, 0.0, 0.0]]]), 2, 2)
     array([[[5., 0.]]])
     """
-    p = settings.number("lp_pool", "norm_type", norm_type, settings.POSITIVE)
+    # A float, for the squares of pixels do not fit into their dtype.
+    p = float(settings.number("lp_pool", "norm_type", norm_type, settings.POSITIVE))
     shape = shape_of(x)
     whole = math.prod(per_axis("lp_pool", "the kernel", size, len(image_axes("lp_pool", shape))))
     total = avg_pool(x if p == 1 else power(x, p), size, stride, ceil_mode=ceil_mode) * whole
