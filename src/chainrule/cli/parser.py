@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from typing import NoReturn
 
 import chainrule as cr
-from chainrule.cli import compiling, sweeping
+from chainrule.cli import compiling, showing, sweeping
 from chainrule.cli.values import (
     column,
     count,
@@ -45,7 +45,7 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
         parser.error(str(unknown("command", first, commands)))
     options, rest = parser.parse_known_args(arguments)
     if rest:
-        _refuse(commands.get(options.command, parser), rest)
+        _refuse(getattr(options, "refusing", None) or commands.get(options.command, parser), rest)
     if options.command is None:
         parser.error(f"a command is needed: {', '.join(commands)}")
     return options
@@ -90,6 +90,7 @@ def _build() -> tuple[argparse.ArgumentParser, dict[str, argparse.ArgumentParser
     _folder(command("summary", "DIR", "show a run's model, settings and history"))
     _certify(command("certify", "DIR", "differentiate a run's model four ways and compare"))
     _explain(command("explain", "DIR", "show a training step with all its numbers"))
+    showing.add_options(command("show", "DIR PICTURE", "draw what a run has learnt, and how"))
     _find_lr(command("find-lr", "DATASET", "look for a learning rate before training"))
     sweeping.add_options(command("sweep", "[DATASET]", "search for the best settings"))
     command("datasets", "", "list the data sets that have a name")

@@ -15,7 +15,7 @@ from types import FrameType, MappingProxyType
 from typing import Any
 
 import chainrule as cr
-from chainrule.cli import benching, commands, compiling, parser, sweeping
+from chainrule.cli import benching, commands, compiling, parser, showing, sweeping
 from chainrule.cli.commands import INTERRUPTED
 from chainrule.cli.console import Console
 from chainrule.cli.environment import Environment
@@ -32,6 +32,7 @@ _COMMANDS = MappingProxyType(
         "evaluate": commands.evaluate,
         "certify": commands.certify,
         "explain": commands.explain,
+        "show": showing.show,
         "predict": commands.predict,
         "summary": commands.summary,
         "datasets": commands.datasets,

@@ -26,14 +26,8 @@ looked at in evaluation mode, and left as it was.
 """
 
 from chainrule.vis.attribution import input_gradient, integrated_gradients, occlusion_map
-from chainrule.vis.canvas import FORMATS, check_target
-from chainrule.vis.embedding import (
-    METHODS,
-    embedding,
-    layer_outputs,
-    principal_components,
-    t_sne,
-)
+from chainrule.vis.canvas import check_target
+from chainrule.vis.embedding import embedding, layer_outputs, principal_components, t_sne
 from chainrule.vis.filters import filter_weights, filters, initial_weights
 from chainrule.vis.gradcam import grad_cam
 from chainrule.vis.heat import gradcam, integrated, occlusion, saliency
@@ -45,8 +39,6 @@ from chainrule.vis.receptive import Reach, receptive_field
 from chainrule.vis.surface import loss_line, loss_plane, random_direction, surface
 
 __all__ = [
-    "FORMATS",
-    "METHODS",
     "Ascent",
     "Mistake",
     "Patch",

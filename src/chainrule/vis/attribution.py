@@ -19,7 +19,7 @@ def input_gradient(
     image: Any,
     target: int | None = None,
     *,
-    samples: int = 1,
+    samples: int = 32,
     noise: float = 0.0,
     seed: int = 0,
 ) -> np.ndarray:
@@ -32,8 +32,8 @@ def input_gradient(
         model: a model or a run.
         image: a row of pixels, (H, W) or (channels, H, W); bytes, or floats as the model sees them.
         target: the number of the output; by default that of the largest.
-        samples: how many noisy images.
-        noise: deviation of the noise, such as 0.15.
+        samples: how many noisy images, where there is noise.
+        noise: deviation of the noise, such as 0.15; 0 is the plain gradient.
         seed: of the noise.
 
     Shape: (channels, height, width)

@@ -5,6 +5,7 @@ Colours: grey for pictures; `viridis` and `inferno`, whose lightness rises evenl
 """
 
 import math
+import textwrap
 from pathlib import Path
 from typing import Any
 
@@ -55,6 +56,11 @@ def panels(rows: int, columns: int, size: tuple[float, float]) -> tuple[Any, np.
     figures = import_extra("matplotlib.figure", extra="plot", purpose="drawing")
     figure = figures.Figure(figsize=size, layout="constrained")
     return figure, figure.subplots(rows, columns, squeeze=False)
+
+
+def entitle(figure: Any, text: str) -> None:
+    """A title over all panels, broken into lines where the figure is narrow."""
+    figure.suptitle(textwrap.fill(text, int(figure.get_figwidth() * 10)), fontsize=11)
 
 
 def bare(axes: Any, title: str = "") -> None:

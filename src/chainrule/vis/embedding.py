@@ -13,7 +13,7 @@ from chainrule.vis.layers import has_weights, layer_of, output_of, titled
 from chainrule.vis.subject import Subject
 from chainrule.writing import StrPath
 
-METHODS = ("pca", "tsne")
+_METHODS = ("pca", "tsne")
 _NARROW = 50
 
 
@@ -124,8 +124,8 @@ def embedding(
         ShapeError, DataError: data that does not fit.
         MissingExtraError: Matplotlib or scikit-learn is not installed.
     """
-    if method not in METHODS:
-        raise unknown("method", method, METHODS)
+    if method not in _METHODS:
+        raise unknown("method", method, _METHODS)
     subject = Subject.of(model)
     whole = subject.samples(data)
     part = whole[spread(len(whole), samples)]

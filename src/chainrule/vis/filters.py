@@ -135,14 +135,23 @@ def filters(
                 f"{first.shape}; give the weights of a model of the same shape."
             )
         sides = {"before training": first, **sides}
-    figure, (row,) = canvas.panels(1, len(sides), (5.2 * len(sides) + 0.6, 5.4))
-    limit = max(float(np.abs(kernels).max()) for kernels in sides.values())
-    for axes, (when, kernels) in zip(row, sides.items(), strict=True):
-        _draw(axes, kernels, when, limit)
-    what = f"filters of layer {titled(subject.model, place)}"
-    figure.suptitle(f"{what}, {_described(next(iter(sides.values())))}")
-    if not _coloured(next(iter(sides.values()))):
-        figure.colorbar(row[-1].images[0], ax=list(row), label="weight", shrink=0.8)
+    boards = {when: _board(kernels) for when, kernels in sides.items()}
+    kernels = next(iter(sides.values()))
+    high, wide = next(iter(boards.values())).shape[:2]
+    height = min(max(4.6 * high / wide, 1.6), 7.0) + 1.2
+    figure, (row,) = canvas.panels(1, len(sides), (max(4.6 * len(sides) + 0.8, 6.4), height))
+    if _coloured(kernels):
+        for axes, (when, board) in zip(row, boards.items(), strict=True):
+            axes.imshow(canvas.opaque(board), interpolation="nearest")
+            canvas.bare(axes, when)
+    else:
+        limit = max(float(np.nanmax(np.abs(board))) for board in boards.values())
+        for axes, (when, board) in zip(row, boards.items(), strict=True):
+            image = canvas.draw_signed(axes, board, when, limit)
+        figure.colorbar(image, ax=list(row), label="weight", shrink=0.8)
+    canvas.entitle(
+        figure, f"filters of layer {titled(subject.model, place)}, {_described(kernels)}"
+    )
     return canvas.finished(figure, path)
 
 
@@ -166,16 +175,13 @@ def _described(kernels: np.ndarray) -> str:
     return f"{shown} of {units}, {size}" if shown < units else f"{units} of {size}"
 
 
-def _draw(axes: Any, kernels: np.ndarray, title: str, limit: float) -> None:
+def _board(kernels: np.ndarray) -> np.ndarray:
+    """The kernels side by side: (H, W) of weights, or (H, W, 3) of colours around grey."""
     if _deep(kernels):
         part = kernels[:_MOST_DEEP, :_MOST_DEEP]
-        tiles = part.reshape(-1, *part.shape[2:])
-        canvas.draw_signed(axes, canvas.mosaic(tiles, part.shape[1]), title, limit)
-    elif _coloured(kernels):
-        part = kernels[:_MOST].transpose(0, 2, 3, 1)
-        largest = np.abs(part).max(axis=(1, 2, 3), keepdims=True)
-        tiles = 0.5 + part / (2 * np.where(largest, largest, 1.0))
-        axes.imshow(canvas.opaque(canvas.mosaic(tiles)), interpolation="nearest")
-        canvas.bare(axes, title)
-    else:
-        canvas.draw_signed(axes, canvas.mosaic(kernels[:_MOST, 0]), title, limit)
+        return canvas.mosaic(part.reshape(-1, *part.shape[2:]), part.shape[1])
+    if not _coloured(kernels):
+        return canvas.mosaic(kernels[:_MOST, 0])
+    part = kernels[:_MOST].transpose(0, 2, 3, 1)
+    largest = np.abs(part).max(axis=(1, 2, 3), keepdims=True)
+    return canvas.mosaic(0.5 + part / (2 * np.where(largest, largest, 1.0)))

@@ -23,7 +23,7 @@ def grad_cam(
         model: a model or a run.
         image: a row of pixels, (H, W) or (channels, H, W); bytes, or floats as the model sees them.
         target: the number of the output; by default that of the largest.
-        layer: its path; by default the last convolution.
+        layer: its path; by default the last convolution, after its activation.
 
     Shape: (height, width) of the layer's maps.
 
@@ -39,8 +39,8 @@ def grad_cam(
     (6, 6)
     """
     subject = Subject.of(model)
-    place = last_maps(subject.model) if layer is None else layer
     look = subject.look(image)
+    place = last_maps(subject, look.inputs) if layer is None else layer
     with subject.ready() as net:
         chosen = subject.target(look.inputs, target)
         maps, rest = from_layer(net, place, look.inputs)
@@ -56,12 +56,15 @@ def grad_cam(
     return ops.relu((slopes.mean(axis=(2, 3), keepdims=True) * maps).sum(axis=1)[0])
 
 
-def last_maps(model: nn.Module) -> str:
-    """The last convolution.
+def last_maps(subject: Subject, inputs: np.ndarray) -> str:
+    """The last convolution, or the last of those behind it that keep its shape.
+
+    These are its norm and its activation: what the rest of the net takes from it.
 
     Raises:
-        OptionError: there is none.
+        OptionError: there is no convolution.
     """
+    model = subject.model
     paths = convolutions(model)
     if not paths:
         raise OptionError(
@@ -69,4 +72,10 @@ def last_maps(model: nn.Module) -> str:
             f"{type(model).__name__} has none. Use vis.saliency or vis.integrated, or train a "
             "model such as lenet."
         )
-    return paths[-1]
+    with subject.ready() as net:
+        shapes = {path: out.shape for path, out in nn.outputs_by_layer(net, inputs).items()}
+    ran = list(shapes)
+    place = max(ran.index(path) for path in paths if path in shapes)
+    while place + 1 < len(ran) and shapes[ran[place + 1]] == shapes[ran[place]]:
+        place += 1
+    return ran[place]

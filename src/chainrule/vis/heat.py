@@ -11,7 +11,7 @@ from chainrule.vis.layers import titled
 from chainrule.vis.subject import Look, Subject
 from chainrule.writing import StrPath
 
-_WIDTH, _HEIGHT = 3.6, 3.7
+_WIDTH, _HEIGHT = 4.0, 3.7
 
 
 class _Scene:
@@ -50,7 +50,7 @@ def saliency(
     image: Any,
     target: int | None = None,
     *,
-    samples: int = 1,
+    samples: int = 32,
     noise: float = 0.0,
     path: StrPath | None = None,
 ) -> Any:
@@ -77,7 +77,7 @@ def saliency(
     scene.bar(scene.axes[1], heat, "|change of output / change of pixel|")
     scene.veil(scene.axes[2], size, "both", vmin=0, interpolation="nearest")
     means = f", mean of {samples} noisy images" if noise else ""
-    scene.figure.suptitle(f"pixels that move the output for {scene.name!r} most{means}")
+    canvas.entitle(scene.figure, f"pixels that move the output for {scene.name!r} most{means}")
     return canvas.finished(scene.figure, path)
 
 
@@ -111,12 +111,18 @@ def integrated(
     parts = integrated_gradients(scene.subject, image, scene.target, baseline=baseline, steps=steps)
     shown = canvas.draw_signed(scene.axes[1], parts.sum(axis=0), "what each pixel adds")
     scene.bar(scene.axes[1], shown, "part of the output")
-    scene.figure.suptitle(
-        f"{scene.name!r}: output {scene.score:.2f}, of which the pixels add "
-        f"{float(parts.sum()):.2f}",
-        fontsize=11,
+    added = float(parts.sum())
+    canvas.entitle(
+        scene.figure,
+        f"the output for {scene.name!r}, {scene.score:.2f}: {_hundredths(scene.score - added)} "
+        f"without the pixels, and {added:.2f} that they add",
     )
     return canvas.finished(scene.figure, path)
+
+
+def _hundredths(number: float) -> str:
+    # Adding 0 turns -0.0 to 0.0.
+    return f"{round(number, 2) + 0.0:.2f}"
 
 
 def occlusion(
@@ -155,7 +161,7 @@ def occlusion(
     scene.axes[1].set_xlim(-0.5, wide - 0.5)
     scene.axes[1].set_ylim(high - 0.5, -0.5)
     scene.bar(scene.axes[1], shown, "fall of the output")
-    scene.figure.suptitle(f"what the output for {scene.name!r}, {scene.score:.2f}, rests on")
+    canvas.entitle(scene.figure, f"what the output for {scene.name!r}, {scene.score:.2f}, rests on")
     return canvas.finished(scene.figure, path)
 
 
@@ -173,7 +179,7 @@ def gradcam(
         model: a model or a run.
         image: a row of pixels, (H, W) or (channels, H, W); bytes, or floats as the model sees them.
         target: the number of the output; by default that of the largest.
-        layer: its path; by default the last convolution.
+        layer: its path; by default the last convolution, after its activation.
         path: a file to write: .png, .svg or .pdf.
 
     Raises:
@@ -181,12 +187,12 @@ def gradcam(
         ShapeError, DtypeError, DataError: it is no image that the model takes.
         MissingExtraError: Matplotlib is not installed.
     """
-    place = last_maps(Subject.of(model).model) if layer is None else layer
     scene = _Scene(model, image, target, 3)
+    place = last_maps(scene.subject, scene.look.inputs) if layer is None else layer
     heat = grad_cam(scene.subject, image, scene.target, layer=place)
     shown = scene.axes[1].imshow(heat, cmap=canvas.HEAT, vmin=0, interpolation="nearest")
     canvas.bare(scene.axes[1], f"Grad-CAM of {titled(scene.subject.model, place)}")
     scene.bar(scene.axes[1], shown, "weight of the place")
     scene.veil(scene.axes[2], heat, "both", vmin=0, interpolation="bilinear")
-    scene.figure.suptitle(f"where the net sees {scene.name!r}, output {scene.score:.2f}")
+    canvas.entitle(scene.figure, f"where the net sees {scene.name!r}, output {scene.score:.2f}")
     return canvas.finished(scene.figure, path)

@@ -78,7 +78,7 @@ def maps(model: Any, image: Any, layer: str | None = None, *, path: StrPath | No
         _draw(figure, axes, array, titled(subject.model, name))
     for axes in flat[len(found) + 1 :]:
         axes.set_axis_off()
-    figure.suptitle("feature maps: what each channel of a layer gives")
+    canvas.entitle(figure, "feature maps: what each channel of a layer gives")
     return canvas.finished(figure, path)
 
 

@@ -39,7 +39,7 @@ class Ascent:
     steps: int = 128
     rate: float = 0.05
     decay: float = 0.01
-    blur: float = 0.4
+    blur: float = 0.6
     seed: int = 0
 
     def __post_init__(self) -> None:
@@ -202,6 +202,6 @@ def maximise(
     for axes, unit, image, value in zip(grid.reshape(-1), units, images, values, strict=False):
         name = subject.name(unit) if layer == "" else f"unit {unit}"
         canvas.draw_picture(axes, image, f"{name}: {value:.3g}")
-    where = "the outputs" if layer == "" else f"layer {titled(subject.model, layer)}"
-    figure.suptitle(f"what {where} would like to see, and what they give for it", fontsize=11)
+    where = "the output" if layer == "" else f"layer {titled(subject.model, layer)}"
+    canvas.entitle(figure, f"what units of {where} would like to see, and what they give for it")
     return canvas.finished(figure, path)

@@ -100,9 +100,9 @@ def mistakes(run: Run, data: Any = None, *, count: int = 25, path: StrPath | Non
         picture = subject.look(samples.x[mistake.sample]).picture
         truth, taken = subject.name(mistake.truth), subject.name(mistake.taken_for)
         canvas.draw_picture(axes, picture)
-        axes.set_title(f"{truth}, taken for {taken}\n({mistake.probability:.0%})", fontsize=8)
-        axes.set_xlabel(f"sample {mistake.sample}", fontsize=7)
-    figure.suptitle(f"the {len(found)} worst mistakes of {len(samples):,} samples", fontsize=11)
+        surely = f"{mistake.probability:.0%}, sample {mistake.sample}"
+        axes.set_title(f"{truth}, taken for {taken}\n{surely}", fontsize=8)
+    canvas.entitle(figure, f"the {len(found)} worst mistakes of {len(samples):,} samples")
     return canvas.finished(figure, path)
 
 

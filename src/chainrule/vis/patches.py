@@ -144,9 +144,9 @@ def patches(
             axes.set_title(f"{patch.value:.3g}", fontsize=7)
         axes_row[0].set_ylabel(f"unit {unit}", fontsize=9)
     high, wide = receptive_field(subject, place, subject.look(samples.x[0]).picture.shape).size
-    figure.suptitle(
+    canvas.entitle(
+        figure,
         f"what excites layer {titled(subject.model, place)} most, of {len(samples):,} images "
         f"(it sees {high}x{wide})",
-        fontsize=11,
     )
     return canvas.finished(figure, path)

@@ -7,7 +7,7 @@ import numpy as np
 
 from chainrule import rng
 from chainrule.data import Dataset
-from chainrule.errors import OptionError, RunError, unknown
+from chainrule.errors import OptionError, RunError, import_extra, unknown
 from chainrule.settings import count as checked_count
 from chainrule.tensor import Tensor
 from chainrule.train import Run
@@ -213,26 +213,13 @@ def surface(
             raise
         line = None
     places, losses = loss_plane(run, data=data, points=points, samples=samples, seed=seed)
-    count = 1 if line is None else 2
-    figure, (row,) = canvas.panels(1, count, (5.4 * count, 4.4))
+    sides = 1 if line is None else 2
+    figure, (row,) = canvas.panels(1, sides, (5.4 * sides, 4.4))
     if line is not None:
-        _draw_line(row[0], *line, "first weights" if start is None else "the other weights")
-    axes = row[-1]
-    levels = np.geomspace(max(losses.min(), 1e-6), max(losses.max(), 2e-6), 25)
-    norms = canvas.import_extra("matplotlib.colors", extra="plot", purpose="drawing")
-    shown = axes.contourf(
-        *(places, places, losses), levels=levels, cmap=canvas.AMOUNT, norm=norms.LogNorm()
-    )
-    ticks = np.geomspace(levels[0], levels[-1], 6)
-    bar = figure.colorbar(shown, ax=axes, label="loss", ticks=ticks)
-    bar.ax.set_yticklabels([f"{tick:.2g}" for tick in ticks])
-    bar.ax.minorticks_off()
-    axes.plot(0, 0, "w+", markersize=12, markeredgewidth=2)
-    axes.set(xlabel="along one random direction", ylabel="along another")
-    axes.set_title("around the trained weights (+)", fontsize=10)
-    axes.set_aspect("equal")
-    count_text = f"{min(samples, len(Subject.of(run).samples(data))):,} samples"
-    figure.suptitle(f"the loss ({run.loss_name}) on {count_text}")
+        _draw_line(row[0], *line, "the first weights" if start is None else "the other ones")
+    _draw_plane(figure, row[-1], places, losses)
+    count = min(samples, len(Subject.of(run).samples(data)))
+    canvas.entitle(figure, f"the loss ({run.loss_name}) on {count:,} samples")
     return canvas.finished(figure, path)
 
 
@@ -244,3 +231,20 @@ def _draw_line(axes: Any, places: np.ndarray, losses: np.ndarray, name: str) -> 
     axes.set(xlabel=f"place on the line (0: {name}, 1: the run's)", ylabel="loss")
     axes.set_title(f"from {name} to the run's", fontsize=10)
     axes.grid(alpha=0.3)
+
+
+def _draw_plane(figure: Any, axes: Any, places: np.ndarray, losses: np.ndarray) -> None:
+    norms = import_extra("matplotlib.colors", extra="plot", purpose="drawing")
+    levels = np.geomspace(max(losses.min(), 1e-6), max(losses.max(), 2e-6), 25)
+    shown = axes.contourf(
+        *(places, places, losses), levels=levels, cmap=canvas.AMOUNT, norm=norms.LogNorm()
+    )
+    shades = np.geomspace(levels[0], levels[-1], 6)
+    bar = figure.colorbar(shown, ax=axes, label="loss", ticks=shades)
+    bar.ax.set_yticklabels([f"{shade:.2g}" for shade in shades])
+    bar.ax.minorticks_off()
+    axes.plot(0, 0, "w+", markersize=12, markeredgewidth=2)
+    axes.set(xlabel="along one random direction", ylabel="along another")
+    axes.set_title("around the trained weights (+)", fontsize=10)
+    ticks = [float(places[0]), 0.0, float(places[-1])]
+    axes.set(aspect="equal", xticks=ticks, yticks=ticks)
