@@ -164,7 +164,7 @@ class Net:
     @property
     def sizes(self) -> tuple[int, ...]:
         """The neurons of each layer, of a net that has only dense ones."""
-        return (*self.in_shape, *(layer.outputs for layer, _ in self.weighted))
+        return (*self.in_shape, *(layer.out_shape(shape)[0] for layer, shape in self.weighted))
 
     @property
     def is_random(self) -> bool:

@@ -25,16 +25,17 @@ NOTE = (
     "A peer takes batches that lie ready in its own kind of array, float32, and need not give the "
     "loss of a step to Python. chainrule's figures are those of `cr.fit`: whole epochs, with the "
     "shuffling, the gathering of each batch from the bytes of the data set, the scaling, the "
-    "counting of what was right and the history; its first epoch is not counted. A prediction is NumPy array in, NumPy array out, "
-    "for all. With one thread every process is held to one core. `AVX-512` is PyTorch with its MKL "
-    "made to take the path that it leaves out on AMD."
+    "counting of what was right and the history; the first epoch of a call is not counted. A "
+    "prediction is NumPy array in, NumPy array out, for all. With one thread every process is held "
+    "to one core. `AVX-512` is PyTorch with its MKL made to take the path that it leaves out on "
+    "AMD."
 )
 PICTURES_NOTE = (
     "The FLOPs of `ideal` count every convolution in full, its products with the zeros of the "
     "padding included; who skips those has that much less to do. W5 is timed with its dropout and "
     "checked without, for every library draws other random numbers. Its Adam and W7's batch norm "
-    "double a rounding every few steps, so their losses part in the fourth digit. W7 trains on "
-    "made-up pictures shaped as CIFAR-10's. TensorFlow has its channels last."
+    "make much of a rounding, so their losses part in the third digit; in float64 they do not. W7 "
+    "trains on made-up pictures shaped as CIFAR-10's. TensorFlow has its channels last."
 )
 
 
