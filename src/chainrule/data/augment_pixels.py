@@ -87,6 +87,7 @@ class RandomCrop(Augmentation):
     def check(self, image_shape: tuple[int, ...], dtype: np.dtype) -> None:
         super().check(image_shape, dtype)
         check_fill("RandomCrop", self.fill, dtype)
+        _check_length("RandomCrop", "padding", self.padding, image_shape)
 
     def apply(self, x: Any, key: Any, whole: bool) -> Any:
         n, channels, height, width = shape_of(x)
@@ -206,6 +207,7 @@ class Cutout(Augmentation):
     def check(self, image_shape: tuple[int, ...], dtype: np.dtype) -> None:
         super().check(image_shape, dtype)
         check_fill("Cutout", self.fill, dtype)
+        _check_length("Cutout", "size", self.size, image_shape)
 
     def apply(self, x: Any, key: Any, whole: bool) -> Any:
         shape = shape_of(x)
@@ -274,6 +276,14 @@ class RandomErasing(Augmentation):
             first.append(begin)
             last.append(begin + ops.where(drawn[0] < self.p, side, 0.0))
         return _covered(x, first, last, self.fill)
+
+
+def _check_length(owner: str, name: str, length: int, image_shape: tuple[int, ...]) -> None:
+    if length > min(image_shape[1:]):
+        raise OptionError(
+            f"{owner}: {name} is {length}, and the pictures are {image_shape[1]} x "
+            f"{image_shape[2]}; expected {min(image_shape[1:])} or less."
+        )
 
 
 def _covered(x: Any, first: list, last: list, fill: float) -> Any:

@@ -23,7 +23,7 @@ from chainrule.data.augment_base import (
 from chainrule.errors import OptionError
 from chainrule.ops import random
 from chainrule.ops.table import shape_of
-from chainrule.settings import FINITE, NOT_NEGATIVE, POSITIVE, Range, setting
+from chainrule.settings import FINITE, NOT_NEGATIVE, Range, setting
 
 FINE = 256
 """Places are rounded down to so many parts of a pixel: then interpolated bytes are exact."""
@@ -186,13 +186,15 @@ class ElasticTransform(Warp):
     """
 
     alpha: float = setting(34.0, NOT_NEGATIVE)
-    sigma: float = setting(4.0, POSITIVE)
+    sigma: float = setting(4.0, Range(0.0, 100.0, low_included=False, high_included=True))
 
     def offsets(self, key: Any, count: int, size: tuple[int, int]) -> tuple[Any, Any]:
         height, width = size
-        # Odd whole numbers from -255 to 255: the same on both sides of 0.
-        noise = ops.floor(random.uniform(key, shape=(2, count, height, width)) * float(_LEVELS))
-        noise = noise * 2.0 - float(_LEVELS - 1)
+        # A draw has bits for both directions. Odd numbers: the same on both sides of 0.
+        drawn = random.uniform(key, shape=(count, height, width)) * float(_LEVELS)
+        down = ops.floor(drawn)
+        right = ops.floor((drawn - down) * float(_LEVELS))
+        noise = ops.stack([down, right]) * 2.0 - float(_LEVELS - 1)
         flat = ops.reshape(noise, shape=(2 * count * height, width))
         along = ops.reshape(ops.matmul(flat, _blur(width, self.sigma)), shape=(2 * count, *size))
         # Rounded to quarters, or the sums of the second blur would need more digits than there are.
