@@ -95,7 +95,9 @@ def t_sne(rows: np.ndarray, *, seed: int = 0) -> np.ndarray:
     perplexity = min(30.0, (len(rows) - 1) / 3)
     # scikit-learn takes seeds of 32 bits.
     made = manifold.TSNE(2, init="pca", perplexity=perplexity, random_state=seed % 2**32)
-    return np.asarray(made.fit_transform(np.asarray(narrow, np.float32)))
+    # Threads that wait for one another at each of a thousand short steps cost more than they give.
+    with import_extra("threadpoolctl", extra="threads", purpose="t-SNE").threadpool_limits(1):
+        return np.asarray(made.fit_transform(np.asarray(narrow, np.float32)))
 
 
 def embedding(

@@ -1,5 +1,6 @@
 """The filters of a layer: its weights as pictures, before and after training."""
 
+import json
 import math
 from collections.abc import Mapping
 from typing import Any
@@ -10,6 +11,7 @@ from chainrule import nn
 from chainrule.errors import OptionError, RunError, ShapeError
 from chainrule.nn.convolution import Convolution
 from chainrule.train import Run
+from chainrule.train.folder import read_config
 from chainrule.vis import canvas
 from chainrule.vis.layers import layer_of, titled
 from chainrule.vis.subject import Subject, guessed_shape
@@ -35,27 +37,35 @@ def initial_weights(run: Run) -> dict[str, np.ndarray]:
     True
     """
     described = nn.to_config(run.model)
+    given = [path for path, leaf in run.model.named_parameters() if leaf.initializer is None]
     if described is None:
         raise RunError(
             "the run's model is of a class of your own, so its first weights cannot be drawn "
             "again. Keep them before training: before = model.initialize(0).state_dict()."
         )
-    again = nn.from_config(described)
-    given = [path for path, leaf in again.named_parameters() if leaf.initializer is None]
-    if given:
+    # A loaded model has initialisers for all; what the folder says of it has them for those drawn.
+    if given or (
+        run.folder is not None and _as_kept(described) != read_config(run.folder)["model"]
+    ):
         raise RunError(
-            f"the first weights of {given[0]} were given as numbers, not drawn, and are not kept. "
-            "Keep them before training: before = model.state_dict()."
+            f"the run's first weights{f', {given[0]} among them,' if given else ''} were given as "
+            "numbers, not drawn, and are not kept. Keep them before training: "
+            "before = model.state_dict()."
         )
-    return again.initialize(run.settings.seed).state_dict()
+    return nn.from_config(described).initialize(run.settings.seed).state_dict()
+
+
+def _as_kept(described: dict[str, Any]) -> Any:
+    """A configuration as a file gives it back: with lists for tuples."""
+    return json.loads(json.dumps(described))
 
 
 def filter_weights(model: Any, layer: str | None = None) -> np.ndarray:
     """A layer's weights, a picture for each of its units.
 
-    Of a convolution they are its kernels. Of a fully connected layer that sees all pixels they are
-    rows of weights in the shape of the image, where they are square pictures or a run knows their
-    shape; else each is a picture of one row.
+    Of a convolution they are its kernels. Of a fully connected layer that comes first they are
+    rows of weights in the shape of the image, where a run knows that or it may be square; of others
+    each is a picture of one row.
 
     Args:
         model: a model or a run.
@@ -99,7 +109,9 @@ def _pictures(subject: Subject, path: str, state: Mapping[str, Any]) -> np.ndarr
         return weight
     size = weight.shape[1]
     known = None if subject.info is None else subject.info.image_shape
-    shape = known if known and math.prod(known) == size else guessed_shape(size)
+    shape = None
+    if path == _first(subject.model):
+        shape = known if known and math.prod(known) == size else guessed_shape(size)
     return weight.reshape(len(weight), *(shape or (1, 1, size)))
 
 
@@ -165,6 +177,8 @@ def _deep(kernels: np.ndarray) -> bool:
 
 def _described(kernels: np.ndarray) -> str:
     units, channels, high, wide = kernels.shape
+    if high == channels == 1:
+        return f"a row a unit ({min(units, _MOST)} of {units}), a column an input ({wide})"
     size = f"{high}x{wide}"
     if _deep(kernels):
         rows, across = min(units, _MOST_DEEP), min(channels, _MOST_DEEP)
@@ -180,6 +194,8 @@ def _board(kernels: np.ndarray) -> np.ndarray:
     if _deep(kernels):
         part = kernels[:_MOST_DEEP, :_MOST_DEEP]
         return canvas.mosaic(part.reshape(-1, *part.shape[2:]), part.shape[1])
+    if kernels.shape[1:3] == (1, 1):
+        return kernels[:_MOST, 0, 0]
     if not _coloured(kernels):
         return canvas.mosaic(kernels[:_MOST, 0])
     part = kernels[:_MOST].transpose(0, 2, 3, 1)

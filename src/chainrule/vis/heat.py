@@ -32,17 +32,16 @@ class _Scene:
     def bar(self, axes: Any, image: Any, label: str) -> None:
         self.figure.colorbar(image, ax=axes, shrink=0.75, label=label)
 
-    def veil(self, axes: Any, heat: np.ndarray, title: str, **options: Any) -> Any:
-        """The image in light grey with a heat map over it, over the same place."""
+    def heat(self, heat: np.ndarray, title: str, label: str, interpolation: str) -> None:
+        """A map of numbers from 0 up, alone and over the image, of which it may be a coarse map."""
+        scale = {"cmap": canvas.HEAT, "vmin": 0.0, "vmax": float(heat.max()) or 1.0}
+        alone, both = self.axes[1:]
+        self.bar(alone, alone.imshow(heat, interpolation="nearest", **scale), label)
+        canvas.bare(alone, title)
         high, wide = self.look.picture.shape[1:]
-        grey = self.look.picture.mean(axis=0)
-        axes.imshow(grey, cmap="gray", vmin=0, vmax=1, interpolation="nearest")
-        options.setdefault("extent", (-0.5, wide - 0.5, high - 0.5, -0.5))
-        shown = axes.imshow(heat, cmap=canvas.HEAT, alpha=0.6, **options)
-        axes.set_xlim(-0.5, wide - 0.5)
-        axes.set_ylim(high - 0.5, -0.5)
-        canvas.bare(axes, title)
-        return shown
+        place = (-0.5, wide - 0.5, high - 0.5, -0.5)
+        canvas.draw_picture(both, self.look.picture.mean(axis=0, keepdims=True), "both")
+        both.imshow(heat, alpha=0.6, extent=place, interpolation=interpolation, **scale)
 
 
 def saliency(
@@ -72,10 +71,7 @@ def saliency(
     scene = _Scene(model, image, target, 3)
     slope = input_gradient(scene.subject, image, scene.target, samples=samples, noise=noise)
     size = np.abs(slope).max(axis=0)
-    heat = scene.axes[1].imshow(size, cmap=canvas.HEAT, vmin=0, interpolation="nearest")
-    canvas.bare(scene.axes[1], "size of the gradient")
-    scene.bar(scene.axes[1], heat, "|change of output / change of pixel|")
-    scene.veil(scene.axes[2], size, "both", vmin=0, interpolation="nearest")
+    scene.heat(size, "size of the gradient", "|change of output / change of pixel|", "nearest")
     means = f", mean of {samples} noisy images" if noise else ""
     canvas.entitle(scene.figure, f"pixels that move the output for {scene.name!r} most{means}")
     return canvas.finished(scene.figure, path)
@@ -190,9 +186,7 @@ def gradcam(
     scene = _Scene(model, image, target, 3)
     place = last_maps(scene.subject, scene.look.inputs) if layer is None else layer
     heat = grad_cam(scene.subject, image, scene.target, layer=place)
-    shown = scene.axes[1].imshow(heat, cmap=canvas.HEAT, vmin=0, interpolation="nearest")
-    canvas.bare(scene.axes[1], f"Grad-CAM of {titled(scene.subject.model, place)}")
-    scene.bar(scene.axes[1], shown, "weight of the place")
-    scene.veil(scene.axes[2], heat, "both", vmin=0, interpolation="bilinear")
+    title = f"Grad-CAM of {titled(scene.subject.model, place)}"
+    scene.heat(heat, title, "weight of the place", "bilinear")
     canvas.entitle(scene.figure, f"where the net sees {scene.name!r}, output {scene.score:.2f}")
     return canvas.finished(scene.figure, path)

@@ -96,8 +96,9 @@ class Subject:
         shape = self._picture_shape(array)
         sample = array.reshape(self._sample_shape(shape))
         scale = self._scale_of(array.dtype)
-        inputs = scale(sample).astype(self.dtype, copy=False)[None]
-        return Look(inputs, self.shown(sample).reshape(shape))
+        # A scale gives float32, and would round what needs none.
+        scaled = sample if scale == Affine.identity() else scale(sample)
+        return Look(scaled.astype(self.dtype)[None], self.shown(sample).reshape(shape))
 
     def _picture_shape(self, array: np.ndarray) -> tuple[int, ...]:
         if array.ndim == 3 and array.shape[2] <= 4 < min(array.shape[:2]):
