@@ -1,8 +1,8 @@
 """The compiler: static graphs as machine code for their shapes, through LLVM.
 
 `compile` makes a function of arrays fast; `chainrule.fit` compiles whole epochs by itself. Needs
-llvmlite (the extra `jit`), which is imported in this folder and nowhere else; naming one of its
-parts loads it.
+llvmlite (the extra `jit`), which is imported in this folder and nowhere else; LLVM itself is loaded
+when code must be made.
 
 The way of a graph: `lowered` brings its ops into a few forms and finds what only moves elements;
 `groups` fuses; `schedule` finds the phases, chains and tasks, and plans the memory; `kernels`,
@@ -11,6 +11,7 @@ writes the loop over steps and phases; `engine` has LLVM make machine code. `pla
 all this. `program` runs the code by its `layout`; what `cache` has, it runs without the rest.
 """
 
+import importlib
 import importlib.util
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
@@ -69,9 +70,9 @@ def available() -> bool:
 
 
 def __getattr__(name: str) -> Any:
-    if name in _GENERATOR:
-        return import_extra(f"{__name__}.{name}", extra="jit", purpose="the compiler")
-    if name not in _HOMES:
+    if name not in _HOMES and name not in _GENERATOR:
         raise AttributeError(f"module 'chainrule.compiler' has no attribute {name!r}")
-    module = f"chainrule.compiler.{_HOMES[name]}"
-    return getattr(import_extra(module, extra="jit", purpose="the compiler"), name)
+    # Without llvmlite nothing here is of use, also where a program would be in the cache.
+    import_extra("llvmlite", extra="jit", purpose="the compiler")
+    module = importlib.import_module(f"{__name__}.{_HOMES.get(name, name)}")
+    return module if name in _GENERATOR else getattr(module, name)

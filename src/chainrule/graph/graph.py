@@ -5,7 +5,7 @@ from functools import cached_property
 from typing import Any, NamedTuple
 
 from chainrule import tree
-from chainrule.graph.draw import Drawable
+from chainrule.graph.drawable import Drawable
 from chainrule.graph.node import Node
 from chainrule.graph.text import aval_text, call_text, constant_text, leaf_paths
 from chainrule.ops.table import Op

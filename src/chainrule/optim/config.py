@@ -7,7 +7,7 @@ from typing import Any
 
 from chainrule.errors import unknown
 from chainrule.optim.groups import Groups
-from chainrule.optim.names import OPTIMIZERS, WRAPPERS
+from chainrule.optim.naming import OPTIMIZERS, WRAPPERS
 from chainrule.optim.schedules import AROUND, SCHEDULES
 
 _KINDS: Mapping[str, Any] = MappingProxyType(

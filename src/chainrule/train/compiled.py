@@ -15,7 +15,7 @@ from chainrule.nn import Module, keyed, swapped
 from chainrule.nn.heads import first_head
 from chainrule.ops import random
 from chainrule.ops.table import dtype_of, shape_of
-from chainrule.optim import clip_by_norm, clip_by_value, to_config
+from chainrule.optim import Optimizer, clip_by_norm, clip_by_value
 from chainrule.train.augmenting import augmented
 from chainrule.train.step import TrainingStep
 
@@ -236,7 +236,14 @@ def hides_gradients(stepper: TrainingStep) -> bool:
 
     The optimizers of chainrule carry infinity and NaN on, into the weights or their own state.
     """
-    return stepper.clip_value is not None or to_config(stepper.optimizer) is None
+    return stepper.clip_value is not None or not _is_ours(stepper.optimizer)
+
+
+def _is_ours(optimizer: Optimizer) -> bool:
+    """Whether an optimizer, and what it is wrapped around, is of this package."""
+    inside = [part for part in vars(optimizer).values() if isinstance(part, Optimizer)]
+    ours = type(optimizer).__module__.startswith("chainrule.optim.")
+    return ours and all(map(_is_ours, inside))
 
 
 def _watched(loss: Any, gradients: list) -> Any:

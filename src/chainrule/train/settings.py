@@ -5,10 +5,9 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields, replace
 from typing import Any
 
-from chainrule import data, rng
+from chainrule import data, optim, rng
 from chainrule.errors import OptionError, unknown
 from chainrule.nn import L1, L2, MaxNorm, Penalty
-from chainrule.optim import from_config, schedules, to_config
 from chainrule.optim.schedules import Plateau, Schedule
 from chainrule.settings import NOT_NEGATIVE, number
 from chainrule.train.source import Source
@@ -115,9 +114,9 @@ class Settings:
     def _check_schedule(self) -> None:
         schedule = self.schedule
         if isinstance(schedule, str):
-            schedule = schedules.by_name(schedule)
+            schedule = optim.schedules.by_name(schedule)
             object.__setattr__(self, "schedule", schedule)
-        known = isinstance(schedule, Schedule | Plateau) and to_config(schedule) is not None
+        known = isinstance(schedule, Schedule | Plateau) and optim.to_config(schedule) is not None
         if schedule is not None and not known:
             raise OptionError(
                 f"schedule is {schedule!r}; expected a name such as 'cosine', or such as "
@@ -182,7 +181,7 @@ class Settings:
     def to_json(self) -> dict[str, Any]:
         """The same, as JSON can hold it, without what belongs to this machine and terminal."""
         facts = asdict(self) | {"source": self.source and self.source.to_json()}
-        facts["schedule"] = None if self.schedule is None else to_config(self.schedule)
+        facts["schedule"] = None if self.schedule is None else optim.to_config(self.schedule)
         facts["augment"] = self.augment and data.augmentation_config(self.augment)
         for name in ("show", "threads", "kernels"):
             del facts[name]
@@ -194,7 +193,7 @@ class Settings:
         source, schedule, augment = facts["source"], facts.get("schedule"), facts.get("augment")
         made = {
             "source": None if source is None else Source(**source),
-            "schedule": None if schedule is None else from_config(schedule),
+            "schedule": None if schedule is None else optim.from_config(schedule),
             "augment": None if augment is None else data.augmentation_from_config(augment),
         }
         return cls(**{**facts, **made})

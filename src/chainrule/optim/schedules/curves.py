@@ -6,46 +6,23 @@ of parameters keep the ratio of theirs. Lengths are in steps; `ByEpoch` makes th
 """
 
 import math
-from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
 from typing import Any, Self
 
 from chainrule.errors import OptionError, unknown
+from chainrule.optim.schedules.schedule import Schedule
 from chainrule.settings import (
     NOT_NEGATIVE,
     POSITIVE,
     UNIT,
     Range,
-    check_ranges,
     count,
     setting,
 )
 
 DECAY = Range(0.0, 1.0, low_included=False, high_included=True)
 ABOVE_ONE = Range(1.0, math.inf)
-
-
-@dataclass(frozen=True)
-class Schedule(ABC):
-    """A function from the number of updates done to the factor of the learning rate. Abstract."""
-
-    def __post_init__(self) -> None:
-        check_ranges(self)
-        for field in fields(self):
-            if field.name in _COUNTS and getattr(self, field.name) is not None:
-                count(type(self).__name__, field.name, getattr(self, field.name))
-
-    @abstractmethod
-    def __call__(self, t: int) -> float:
-        """The factor of the update that comes after t others."""
-
-    def over(self, steps: int, per_epoch: int) -> Self:
-        """The same for a run of so many steps, and steps in an epoch."""
-        return self
-
-
-_COUNTS = ("steps", "every", "period", "growth")
 
 
 @dataclass(frozen=True)

@@ -13,11 +13,11 @@ from chainrule.optim.schedules.curves import (
     MultiStep,
     OneCycle,
     Polynomial,
-    Schedule,
     Step,
     Warmup,
 )
 from chainrule.optim.schedules.plateau import Plateau
+from chainrule.optim.schedules.schedule import Schedule
 from chainrule.settings import make, parse_spec
 
 SCHEDULES = MappingProxyType(
