@@ -8,6 +8,7 @@ import pytest
 
 import chainrule as cr
 from chainrule import data, models, nn, rng
+from tests.models.order import orders
 
 
 def pictures(shape: tuple[int, ...], count: int = 12, classes: int = 3) -> data.Dataset:
@@ -82,7 +83,7 @@ def test_heads_are_trained_together_by_the_weighted_sum_of_their_losses(
     # The same steps by hand, in the run's own order of the batches.
     model = SummedHeads().initialize(0)
     losses = []
-    for order in orders(len(x), epochs=2):
+    for order in orders(len(x), epochs=2, size=5):
         total = 0.0
         for rows in order.reshape(-1, 5):
             model.zero_grad()
@@ -98,26 +99,3 @@ def test_heads_are_trained_together_by_the_weighted_sum_of_their_losses(
     last = run.model.eval()(x).numpy()
     assert last.shape == (20, 3)
     assert run.evaluate(data.Dataset(x, y)).accuracy == np.mean(last.argmax(axis=1) == y)
-
-
-def orders(samples: int, epochs: int) -> list[np.ndarray]:
-    """The order of the samples in each epoch of a run with seed 0, seen from outside."""
-    seen: list[np.ndarray] = []
-
-    def loss(outputs: Any, targets: Any) -> Any:
-        if len(targets) == 5:
-            seen.append(np.asarray(targets, np.int64))
-        return cr.mean(outputs * 0.0)
-
-    numbered = data.Dataset(np.ones((samples, 1), np.float32), np.arange(samples, dtype=np.float32))
-    cr.fit(
-        nn.Linear(1, 1),
-        numbered,
-        loss=loss,
-        epochs=epochs,
-        batch_size=5,
-        compile=False,
-        show=False,
-        optimizer="sgd",
-    )
-    return list(np.concatenate(seen).reshape(epochs, samples))
