@@ -22,6 +22,7 @@ PUBLISHED = {
     "vgg13_bn": 133_053_736,
     "vgg16_bn": 138_365_992,
     "vgg19_bn": 143_678_248,
+    "googlenet": 6_624_904,
     "resnet18": 11_689_512,
     "resnet34": 21_797_672,
     "resnet50": 25_557_032,
@@ -41,7 +42,15 @@ PUBLISHED = {
 """torchvision's counts; of NIN the sum over its layers, of the CIFAR nets that of option A, which
 the paper rounds to 0.27, 0.46, 0.66, 0.85 and 1.7 million."""
 
-LEAST = {"cnn": 6, "lenet": 16, "deep": 4, "alexnet": 63, "vgg16": 32, "densenet121": 29}
+LEAST = {
+    "cnn": 6,
+    "lenet": 16,
+    "deep": 4,
+    "alexnet": 63,
+    "vgg16": 32,
+    "googlenet": 15,
+    "densenet121": 29,
+}
 """The smallest pictures of the models that do not take any."""
 
 
@@ -133,11 +142,21 @@ def test_the_deep_net_is_the_book_s() -> None:
 
 @pytest.mark.parametrize(
     "name",
-    ["alexnet", "vgg11_bn", "resnet18", "mobilenet_v2", "densenet121", "resnet20", "nin", "deep"],
+    [
+        "alexnet",
+        "vgg11_bn",
+        "googlenet",
+        "resnet18",
+        "mobilenet_v2",
+        "densenet121",
+        "resnet20",
+        "nin",
+        "deep",
+    ],
 )
 def test_they_are_described_by_their_options(name: str) -> None:
     options: dict[str, Any] = {"init": "xavier_uniform"}
-    if name in ("alexnet", "mobilenet_v2", "nin", "deep"):
+    if name in ("alexnet", "googlenet", "mobilenet_v2", "nin", "deep"):
         options["dropout"] = 0.25
     model = models.by_name(name, in_shape=(1, 63, 64), classes=5, **options)
     described = json.loads(json.dumps(nn.to_config(model)))
@@ -152,6 +171,19 @@ def test_an_architecture_with_another_part_is_not_described_as_the_usual_one() -
     assert nn.to_config(model) is not None
     model.avgpool = nn.Function(lambda x: cr.max(x, axis=(2, 3)))
     assert nn.to_config(model) is None
+
+
+def test_the_heads_of_googlenet() -> None:
+    model = models.GoogLeNet((3, 224, 224), 1000, aux_logits=True)
+    assert model.parameter_count == 13_004_888  # torchvision's, with both heads
+    small = models.GoogLeNet((1, 15, 15), 3, aux_logits=True, dropout=0.0, dropout_aux=0.0)
+    x = rng.normal(rng.key(0), (2, 1, 15, 15))
+    assert small.eval()(x).shape == (2, 3)
+    with nn.keyed(small.train(), cr.random.key(0)):
+        heads = small(x)
+    assert isinstance(heads, nn.Heads)
+    assert [output.shape for output in heads.outputs] == [(2, 3)] * 3
+    assert heads.weights == (1.0, 0.3, 0.3)
 
 
 @pytest.mark.parametrize("shortcut", ["padding", "projection", "none"])

@@ -15,6 +15,7 @@ from chainrule.models.catalogue import listing as list
 from chainrule.models.convolutional import cnn, deep, lenet
 from chainrule.models.densenet import DenseBlock, DenseNet
 from chainrule.models.gates import Xor, gate
+from chainrule.models.googlenet import AuxiliaryHead, GoogLeNet, Inception
 from chainrule.models.mobilenet import InvertedResidual, MobileNetV2
 from chainrule.models.nin import nin
 from chainrule.models.perceptrons import mlp, norms, perceptron
@@ -25,7 +26,7 @@ from chainrule.nn import Module
 CLASSES: Mapping[str, type[Module]] = MappingProxyType(
     {
         kind.__name__: kind
-        for kind in (AlexNet, VGG, ResNet, CifarResNet, MobileNetV2, DenseNet)
+        for kind in (AlexNet, VGG, GoogLeNet, ResNet, CifarResNet, MobileNetV2, DenseNet)
     }
 )
 """The architectures that are classes of their own; `nn.from_config` makes them from options."""
@@ -34,11 +35,14 @@ __all__ = [
     "CLASSES",
     "VGG",
     "AlexNet",
+    "AuxiliaryHead",
     "BasicBlock",
     "Bottleneck",
     "CifarResNet",
     "DenseBlock",
     "DenseNet",
+    "GoogLeNet",
+    "Inception",
     "InvertedResidual",
     "MobileNetV2",
     "ResNet",

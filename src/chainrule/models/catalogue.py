@@ -12,6 +12,7 @@ from chainrule.errors import OptionError, unknown
 from chainrule.models.alexnet import AlexNet
 from chainrule.models.convolutional import cnn, deep, lenet
 from chainrule.models.densenet import DenseNet
+from chainrule.models.googlenet import GoogLeNet
 from chainrule.models.mobilenet import MobileNetV2
 from chainrule.models.nin import nin
 from chainrule.models.perceptrons import mlp, perceptron
@@ -77,6 +78,7 @@ ARCHITECTURES: Mapping[str, Architecture] = MappingProxyType(
         ),
         **_of_depths(VGG, "vgg{}", (11, 13, 16, 19), *_VGG),
         **_of_depths(VGG, "vgg{}_bn", (11, 13, 16, 19), *_VGG, norm=True),
+        "googlenet": Architecture(GoogLeNet, "Szegedy and others 2015", _IMAGENET, 1000),
         **_of_depths(ResNet, "resnet{}", (18, 34, 50, 101, 152), _RESNET, _IMAGENET, 1000),
         "mobilenet_v2": Architecture(MobileNetV2, "Sandler and others 2018", _IMAGENET, 1000),
         **_of_depths(DenseNet, "densenet{}", (121, 161, 169, 201), *_DENSENET),
