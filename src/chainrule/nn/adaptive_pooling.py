@@ -3,8 +3,8 @@
 from typing import Any
 
 from chainrule import ops
-from chainrule.nn.convolution import for_each_axis
 from chainrule.nn.module import Module
+from chainrule.nn.pictures import for_each_axis
 from chainrule.nn.pooling import Pooling
 from chainrule.ops.table import shape_of
 from chainrule.ops.window import image_axes

@@ -4,74 +4,16 @@ from typing import Any
 
 from chainrule import ops
 from chainrule.aval import DEFAULT_FLOAT
-from chainrule.errors import OptionError, ShapeError, unknown
+from chainrule.errors import OptionError, unknown
 from chainrule.nn import init
 from chainrule.nn.module import Module
 from chainrule.nn.parameter import Parameter
+from chainrule.nn.pictures import Sizes, check_pictures, several
 from chainrule.ops.table import shape_of
 from chainrule.settings import count
 
-Sizes = int | tuple[int, ...]
-
-_AXES = ("L", "HW", "DHW")
 _PADDINGS = ("same", "valid")
 _PADDING_MODES = ("zeros", "reflect", "replicate", "circular")
-
-
-def several(owner: str, name: str, value: Any, axes: int, least: int = 1) -> tuple[int, ...]:
-    """An option as one integer for each axis; a single one serves all.
-
-    Raises:
-        OptionError: another number of them, or one below `least`.
-    """
-    given = for_each_axis(owner, name, value, axes)
-    return tuple(count(owner, name, number, least) for number in given)
-
-
-def for_each_axis(owner: str, name: str, value: Any, axes: int) -> tuple:
-    """An option as one value for each axis, whatever they are.
-
-    Raises:
-        OptionError: another number of them.
-    """
-    given = tuple(value) if isinstance(value, (tuple, list)) else (value,) * axes
-    if len(given) != axes:
-        raise OptionError(f"{owner}: {name} is {value!r}; expected one number, or {axes} of them.")
-    return given
-
-
-def check_pictures(shape: tuple[int, ...], axes: int, channels: int | None = None) -> None:
-    """Refuse an input without a batch axis, an axis of so many channels, and `axes` more.
-
-    Raises:
-        ShapeError: it has others.
-    """
-    if len(shape) == axes + 2:
-        if channels not in (None, shape[1]):
-            raise ShapeError(_other_channels(shape, channels))
-        return
-    expected = f"(N, {channels or 'C'}, {', '.join(_AXES[axes - 1])})"
-    if len(shape) == axes + 1 and channels == 1 != shape[0]:
-        mend = "Is the channel axis missing? Write x[:, None]."
-    elif len(shape) == axes + 1:
-        mend = "Is the batch axis missing? For one sample, write x[None]."
-    elif len(shape) == 2:
-        mend = f"Rows of numbers become such arrays with x.reshape{expected.replace('N', '-1')}."
-    else:
-        mend = f"For {len(shape) - 2} axes after the channels take another layer, or reshape it."
-    raise ShapeError(f"expected an input of shape {expected}, not of {len(shape)} axes. {mend}")
-
-
-def _other_channels(shape: tuple[int, ...], channels: int) -> str:
-    """What is wrong with the channels, and the edit that makes them fit."""
-    text = f"the input has {shape[1]} channels on axis 1 of shape {shape}; expected {channels}. "
-    if shape[-1] == channels:
-        order = (0, len(shape) - 1, *range(1, len(shape) - 1))
-        return text + (
-            "They seem to stand last (NHWC), and are expected after the batch (NCHW): "
-            f"x.transpose({order})."
-        )
-    return text + f"in_channels={shape[1]} would fit this input."
 
 
 class Convolution(Module):

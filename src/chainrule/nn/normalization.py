@@ -20,6 +20,7 @@ from chainrule.aval import DEFAULT_FLOAT
 from chainrule.errors import OptionError, ShapeError
 from chainrule.nn.module import Module
 from chainrule.nn.parameter import Buffer, Parameter
+from chainrule.nn.pictures import mend_channels
 from chainrule.ops.elementwise import as_dtype
 from chainrule.ops.table import dtype_of, shape_of
 from chainrule.settings import POSITIVE, UNIT, count, number
@@ -367,7 +368,7 @@ def _check_channels(name: str, channels: int, shape: tuple[int, ...], least: int
     expected = f"(N, {channels}, ...)" if least == 2 else f"(N, {channels}, L, ...)"
     mend = "Is the batch axis missing? For one sample, write x[None]."
     if len(shape) >= least:
-        mend = f"{name}={shape[1]} would fit this input."
+        mend = mend_channels(name, channels, shape)
     raise ShapeError(f"expected an input of shape {expected}, got {shape}. {mend}")
 
 

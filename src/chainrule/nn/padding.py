@@ -4,8 +4,8 @@ from typing import Any
 
 from chainrule import ops
 from chainrule.errors import OptionError
-from chainrule.nn.convolution import Sizes, check_pictures
 from chainrule.nn.module import Module
+from chainrule.nn.pictures import Sizes, check_pictures
 from chainrule.ops.table import shape_of
 from chainrule.settings import FINITE, count, number
 

@@ -3,8 +3,8 @@
 from typing import Any
 
 from chainrule import ops
-from chainrule.nn.convolution import Sizes, check_pictures, several
 from chainrule.nn.module import Module
+from chainrule.nn.pictures import Sizes, check_pictures, several
 from chainrule.ops.table import shape_of
 from chainrule.settings import POSITIVE, count, number
 

@@ -19,8 +19,8 @@ from typing import Any, Literal
 from chainrule import ops
 from chainrule.aval import float_dtype
 from chainrule.errors import DataError, unknown
-from chainrule.nn.convolution import check_pictures
 from chainrule.nn.module import Module
+from chainrule.nn.pictures import check_pictures
 from chainrule.ops import random
 from chainrule.ops.table import dtype_of, operand, shape_of
 from chainrule.settings import FRACTION, NOT_NEGATIVE, number

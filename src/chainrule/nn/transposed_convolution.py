@@ -4,7 +4,8 @@ from typing import Any
 
 from chainrule import ops
 from chainrule.errors import OptionError
-from chainrule.nn.convolution import Convolution, Sizes, check_pictures, several
+from chainrule.nn.convolution import Convolution
+from chainrule.nn.pictures import Sizes, check_pictures, several
 from chainrule.ops.table import shape_of
 
 
