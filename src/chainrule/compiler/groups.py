@@ -15,7 +15,8 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-from chainrule.compiler.lowered import Places, blocks, computable, is_number, moves
+from chainrule.compiler.lowered import Places, blocks, computable, is_number
+from chainrule.compiler.nodes import moves
 from chainrule.graph.node import Node
 from chainrule.ops.lowering import (
     Assemble,

@@ -12,11 +12,12 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from chainrule.aval import Aval, aval_of
+from chainrule.compiler.batch_last import batch_last
 from chainrule.compiler.lanes import supported
+from chainrule.compiler.nodes import COPY, call, moves, spliced
 from chainrule.graph.graph import Graph
 from chainrule.graph.node import Node
 from chainrule.graph.passes import optimize
-from chainrule.graph.trace import trace
 from chainrule.ops import broadcast_to, cast, reshape, transpose
 from chainrule.ops.axes import several_axes
 from chainrule.ops.lowering import (
@@ -25,23 +26,11 @@ from chainrule.ops.lowering import (
     Expand,
     Fold,
     Gather,
-    Move,
     OnFloats,
     ScatterAdd,
     View,
 )
-from chainrule.ops.table import Op, make_op
-
-COPY = make_op(
-    "copy",
-    np=lambda x: np.array(x),
-    infer=lambda x: Aval(x.shape, x.dtype),
-    emit=lambda b, x: b.concrete(x),
-    latex="{0}",
-    domain=((-3.0, 3.0),),
-    doc="""The same elements in a buffer of their own; stands in compiled graphs only.""",
-)
-
+from chainrule.ops.table import Op
 
 WORDS = 4
 """64-bit words that Philox makes at once."""
@@ -54,38 +43,19 @@ class Ref(NamedTuple):
     view: View
 
 
-def call(op: Op, *args: Node, like: Node, **params: Any) -> Node:
-    """A node of `op` at the place of another one."""
-    params = {**op.defaults, **params}
-    aval = op.infer(*(arg.aval for arg in args), **params)
-    return Node(aval, op, args, params, place=like.place)
-
-
 def simplified(graph: Graph) -> Graph:
     """Put composed ops into simpler ones, and folds and products into one form each."""
     while any(isinstance(node.op.emit, Expand) for node in graph.calls):
         graph = optimize(graph.rebuilt(_expanded))
+    graph = optimize(batch_last(graph))
     return optimize(graph.rebuilt(_in_one_form))
 
 
 def _expanded(node: Node, op: Op, args: tuple[Node, ...]) -> Node:
-    fresh = node.with_args(args)
     if not isinstance(op.emit, Expand):
-        return fresh
+        return node.with_args(args)
     rule: Callable = op.emit.rule
-    small = trace(lambda *xs: rule(*xs, **node.params))(*(arg.aval for arg in args))
-    new: dict[Node, Node] = dict(zip(small.inputs, args, strict=True))
-    for inner in small.nodes:
-        if inner not in new:
-            new[inner] = inner if inner.op is None else _moved(inner, new, node)
-    (result,) = (new[out] for out in small.outputs)
-    same = result.aval.dtype == node.aval.dtype
-    return result if same else call(cast, result, like=node, dtype=node.aval.dtype)
-
-
-def _moved(inner: Node, new: dict[Node, Node], node: Node) -> Node:
-    args = tuple(new[arg] for arg in inner.args)
-    return Node(inner.aval, inner.op, args, inner.params, place=node.place)
+    return spliced(lambda *xs: rule(*xs, **node.params), args, node)
 
 
 def _in_one_form(node: Node, op: Op, args: tuple[Node, ...]) -> Node:
@@ -130,12 +100,6 @@ def _product(node: Node, op: Op, args: tuple[Node, ...]) -> Node:
         stacks.append(arg if len(lead) == 1 else call(reshape, arg, like=node, shape=stack))
     product = call(op, *stacks, like=node)
     return product if len(lead) == 1 else call(reshape, product, like=node, shape=shape)
-
-
-def moves(node: Node) -> bool:
-    """Whether a node only moves elements of its argument."""
-    emit = node.op.emit if node.op else None
-    return isinstance(emit, Move) or (isinstance(emit, Gather) and len(node.args) == 1)
 
 
 class Piece(NamedTuple):

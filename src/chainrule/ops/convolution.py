@@ -16,6 +16,7 @@ import numpy as np
 from chainrule.aval import Aval, result_dtype
 from chainrule.errors import ShapeError
 from chainrule.ops.axes import integer, sizes
+from chainrule.ops.lowering import Convolve
 from chainrule.ops.promotion import concrete
 from chainrule.ops.table import defop, sample, shape_of
 from chainrule.ops.window import Frame, fold_into, frame, image_axes, strided
@@ -172,6 +173,9 @@ conv = defop(
         lambda g, x, weight, **options: conv_transpose(g, weight, shape=shape_of(x)[2:], **options),
         lambda g, x, weight, **options: conv_weight(x, g, kernel=shape_of(weight)[2:], **options),
     ),
+    emit=Convolve(
+        "output", lambda x, weight, **options: _plan("conv", x.shape, weight.shape, **options)
+    ),
     latex=r"\operatorname{{conv}}({0}, {1})",
     samples=(
         sample((2, 3, 5), (2, 3, 2)),
@@ -276,6 +280,7 @@ conv_transpose = defop(
             h, g, kernel=shape_of(weight)[2:], **options
         ),
     ),
+    emit=Convolve("input", _plan_back),
     latex=r"\operatorname{{conv}}^T({0}, {1})",
     samples=(
         sample((2, 2, 4), (2, 3, 2), shape=5),
@@ -358,6 +363,7 @@ conv_weight = defop(
         lambda v, x, g, kernel, **options: conv_transpose(g, v, shape=shape_of(x)[2:], **options),
         lambda v, x, g, kernel, **options: conv(x, v, **options),
     ),
+    emit=Convolve("weight", _plan_weight),
     latex=r"\operatorname{{convweight}}_{{{kernel}}}({0}, {1})",
     samples=(
         sample((2, 3, 5), (2, 2, 4), kernel=2),

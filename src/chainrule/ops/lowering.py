@@ -6,7 +6,7 @@ not the ops. An op without `emit` is run by the interpreter inside the compiled 
 """
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -95,9 +95,12 @@ class Assemble:
     `parts(out, *shapes, **params)` gives pairs of a source (the number of an argument, or a float
     that fills) and the view of the result that it goes to; `out` is an array of the result's shape.
     No parts mean that the interpreter computes this call.
+    `turned(params, ndim)` gives the options that do the same to arrays whose first axis has become
+    the last, or None where the first axis takes part.
     """
 
     parts: Callable[..., list[tuple[int | float, np.ndarray]]]
+    turned: Callable[[Mapping[str, Any], int], dict | None] | None = None
 
 
 @dataclass(frozen=True)
@@ -138,6 +141,43 @@ class Gather(Chosen):
 
 class ScatterAdd(Chosen):
     """The first argument is added up at what is chosen of the result, which begins as zeros."""
+
+
+@dataclass(frozen=True)
+class Convolve:
+    """A convolution or one of its two transposes, as `side` says: what of it is the result.
+
+    `side` is "output", "input" or "weight"; `plan(*avals, **params)` gives all sizes.
+    """
+
+    side: str
+    plan: Callable[..., Any]
+
+
+@dataclass(frozen=True)
+class OverWindows:
+    """Each window gives one number: `rule(*places)`, in ops.
+
+    For each argument it gets a list of arrays: what stands in all windows at the first place of
+    the kernel, at the second, and so on; the same list twice for the same argument.
+    `slide(*avals, **params)` says how the windows lie on the last axes.
+    """
+
+    rule: Callable[..., Any]
+    slide: Callable[..., Any]
+
+
+@dataclass(frozen=True)
+class IntoWindows:
+    """Each window gives a number for each of its places; where windows overlap, these add up.
+
+    `rule(b, g, places)` gives them in lanes, for a number of the first argument, which has one for
+    each window, and what the second argument has at the places of that window.
+    `slide(*avals, **params)` says how the windows lie on the last axes.
+    """
+
+    rule: Callable[..., list[Any]]
+    slide: Callable[..., Any]
 
 
 @dataclass(frozen=True)

@@ -4,6 +4,7 @@ The largest is picked at the first place of a window that holds it, row by row, 
 goes there alone, as in PyTorch.
 """
 
+import functools
 import math
 from typing import Any
 
@@ -12,9 +13,10 @@ import numpy as np
 from chainrule import settings
 from chainrule.aval import Aval
 from chainrule.errors import ShapeError
-from chainrule.ops.arithmetic import power, where
+from chainrule.ops.arithmetic import maximum, power, where
 from chainrule.ops.elementwise import absolute, sign
-from chainrule.ops.logic import equal
+from chainrule.ops.logic import equal, greater, isnan, logical_or
+from chainrule.ops.lowering import IntoWindows, OverWindows
 from chainrule.ops.promotion import concrete
 from chainrule.ops.reduce import reduce_sum
 from chainrule.ops.table import defop, dtype_of, operand, sample, shape_of
@@ -63,6 +65,32 @@ def _pick(x: Any, by: Any, *, size: Any, stride: Any, dilation: Any) -> np.ndarr
     return out
 
 
+def _picked(xs: list, bys: list) -> Any:
+    """The largest of each window, or what stands where another array has its largest."""
+    if xs is bys:
+        return functools.reduce(maximum, xs)
+    out, best = xs[0], bys[0]
+    for x, by in zip(xs[1:], bys[1:], strict=True):
+        out = where(logical_or(greater(by, best), isnan(by)), x, out)
+        best = maximum(best, by)
+    return out
+
+
+def _placed(b: Any, g: Any, bys: list) -> list:
+    """g at the first largest place of a window, and zeros at the others, in lanes."""
+    best, wins = bys[0], []
+    for by in bys[1:]:
+        wins.append(b.logical_or(b.greater(by, best), b.isnan(by)))
+        best = b.maximum(best, by)
+    zero, over, placed = b.number(0.0), None, []
+    for win in reversed(wins):
+        alone = win if over is None else b.logical_and(win, b.logical_not(over))
+        placed.append(b.where(alone, g, zero))
+        over = win if over is None else b.logical_or(over, win)
+    first = g if over is None else b.where(over, zero, g)
+    return [first, *reversed(placed)]
+
+
 def _pick_slide(x: Any, by: Any, size: Any, stride: Any, dilation: Any) -> Frame:
     if x.shape != by.shape:
         raise ShapeError(
@@ -85,6 +113,10 @@ pick_largest = defop(
             g, by, size=size, stride=stride, dilation=dilation
         ),
         None,
+    ),
+    emit=OverWindows(
+        _picked,
+        lambda x, by, size, stride, dilation: _pick_slide(x, by, size, stride, dilation),
     ),
     latex=r"\operatorname{{pick}}_{{{size}}}({0}, {1})",
     samples=(
@@ -144,6 +176,9 @@ place_largest = defop(
             h, by, size=size, stride=stride, dilation=dilation
         ),
         None,
+    ),
+    emit=IntoWindows(
+        _placed, lambda g, by, size, stride, dilation: _place_slide(g, by, size, stride, dilation)
     ),
     latex=r"\operatorname{{place}}_{{{size}}}({0}, {1})",
     samples=(

@@ -2,6 +2,7 @@
 
 import itertools
 import math
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -194,13 +195,18 @@ def _concatenate_parts(out: np.ndarray, *shapes: tuple[int, ...], axis: int) -> 
     return [(i, out[(slice(None),) * at + (window,)]) for i, window in enumerate(windows)]
 
 
+def _concatenate_turned(params: Mapping[str, Any], ndim: int) -> dict | None:
+    at = params["axis"] % ndim
+    return {"axis": at - 1} if at else None
+
+
 concatenate_op = defop(
     "concatenate",
     np=_concatenate,
     infer=_infer_concatenate,
     transpose=(_concatenate_transpose,),
     jointly_linear=True,
-    emit=Assemble(_concatenate_parts),
+    emit=Assemble(_concatenate_parts, _concatenate_turned),
     latex=r"\operatorname{{concatenate}}_{{{axis}}}({all})",
     samples=(
         sample((2, 3), (4, 3)),
@@ -268,6 +274,11 @@ def _pad_parts(out: np.ndarray, shape: tuple[int, ...], width: Any, value: float
     return [(float(value), out), (0, _inside(out, shape, width))]
 
 
+def _pad_turned(params: Mapping[str, Any], ndim: int) -> dict | None:
+    first, *others = _widths(params["width"], ndim)
+    return None if any(first) else {**params, "width": (*others, first)}
+
+
 def _infer_pad(x: Aval, *, width: Any, value: float = 0.0) -> Aval:
     pairs = _widths(width, x.ndim)
     shape = tuple(b + n + a for n, (b, a) in zip(x.shape, pairs, strict=True))
@@ -294,7 +305,7 @@ pad = defop(
     infer=_infer_pad,
     vjp=_pad_vjp,
     jvp=_pad_jvp,
-    emit=Assemble(_pad_parts),
+    emit=Assemble(_pad_parts, _pad_turned),
     latex=r"\operatorname{{pad}}_{{{width}}}({0})",
     samples=(
         sample((2, 3), width=1),

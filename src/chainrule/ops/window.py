@@ -39,6 +39,15 @@ class Frame(NamedTuple):
         """The sizes of the axes with their padding."""
         return tuple(b + n + a for n, (b, a) in zip(self.inside, self.padding, strict=True))
 
+    def cuts(self) -> Iterator[tuple[slice, ...]]:
+        """For each place in the kernel, row by row, where it stands in all windows."""
+        axes = list(zip(self.stride, self.dilation, self.out, strict=True))
+        for place in itertools.product(*map(range, self.kernel)):
+            yield tuple(
+                slice(i * d, i * d + (out - 1) * s + 1, s)
+                for i, (s, d, out) in zip(place, axes, strict=True)
+            )
+
 
 def per_axis(op: str, name: str, value: Any, count: int, least: int = 1) -> tuple[int, ...]:
     """An option as one integer for each axis; a single one serves all.
@@ -140,13 +149,7 @@ def strided(x: np.ndarray, slide: Frame) -> np.ndarray:
 
 def places(x: np.ndarray, slide: Frame) -> Iterator[np.ndarray]:
     """For each place in the kernel, row by row, what stands there in all windows: (..., *out)."""
-    axes = list(zip(slide.stride, slide.dilation, slide.out, strict=True))
-    for place in itertools.product(*map(range, slide.kernel)):
-        cut = (
-            slice(i * d, i * d + (out - 1) * s + 1, s)
-            for i, (s, d, out) in zip(place, axes, strict=True)
-        )
-        yield x[(..., *cut)]
+    return (x[(..., *cut)] for cut in slide.cuts())
 
 
 def fold_into(out: np.ndarray, windows: np.ndarray, slide: Frame) -> None:
