@@ -117,6 +117,35 @@ class Code:
         self.ir.position_at_end(after)
         return made
 
+    def repeated(
+        self,
+        count: Any,
+        values: Sequence[ir.Value],
+        step: Callable[[ir.Value, Sequence[ir.Value]], Sequence[ir.Value]],
+    ) -> Sequence[ir.Value]:
+        """As `carried`, for i below a count that is known later and may be 0."""
+        count = self.index(count)
+        before = self.ir.block
+        head = self.ir.append_basic_block("loop")
+        after = self.ir.append_basic_block("after")
+        self.ir.cbranch(self.ir.icmp_signed("<", I64(0), count), head, after)
+        self.ir.position_at_end(head)
+        i = self.ir.phi(I64)
+        i.add_incoming(I64(0), before)
+        held = [self.ir.phi(value.type) for value in values]
+        made = step(i, held)
+        following, end = self.ir.add(i, I64(1), flags=("nsw",)), self.ir.block
+        i.add_incoming(following, end)
+        self.ir.cbranch(self.ir.icmp_signed("<", following, count), head, after)
+        self.ir.position_at_end(after)
+        results = [self.ir.phi(value.type) for value in values]
+        for phi, result, first, value in zip(held, results, values, made, strict=True):
+            phi.add_incoming(first, before)
+            phi.add_incoming(value, end)
+            result.add_incoming(first, before)
+            result.add_incoming(value, end)
+        return results
+
     def index(self, value: Any) -> ir.Value:
         return I64(value) if isinstance(value, int) else value
 

@@ -5,6 +5,7 @@ A group is elementwise ops over one index space, perhaps around one thing that t
 - `map`: elementwise ops; sums over leading axes are computed where they are needed
 - `rows`: the same with folds of each row, such as a softmax with its loss and slope
 - `product`: a matrix product, followed by elementwise ops on its result
+- `convolution`: a convolution or its transpose, followed by elementwise ops
 - `assemble`: an array written part by part
 - `draw`: random numbers of a key
 - `call`: an op that the interpreter runs
@@ -15,6 +16,8 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
+from chainrule.compiler.batch_last import Direct
+from chainrule.compiler.geometry import Geometry
 from chainrule.compiler.lowered import Places, blocks, computable, is_number
 from chainrule.compiler.nodes import moves
 from chainrule.graph.node import Node
@@ -30,6 +33,8 @@ from chainrule.ops.lowering import (
 )
 
 FULL, ROW = "full", "row"
+_HOSTS = ("map", "rows", "product", "convolution")
+"""Kinds of groups that elementwise ops may join."""
 
 
 @dataclass(eq=False)
@@ -107,6 +112,9 @@ class Fusion:
         elif isinstance(emit, Contract):
             group = self._new("product", node.aval.shape, node)
             group.product = node
+        elif isinstance(emit, Direct) and emit.side != "weight":
+            group = self._new("convolution", Geometry.of(node, self.places).dims, node)
+            group.product = node
         elif isinstance(emit, Gather):
             self._new("map", squeezed(node.aval.shape), node)
         elif isinstance(emit, (Draw, DeriveKey)):
@@ -178,7 +186,7 @@ class Fusion:
         readers = {
             group for group in self.groups if group.kind == "rows" and roots & self._read(group)
         }
-        order = [g for g in makers | readers if g.kind in ("map", "rows", "product")]
+        order = [g for g in makers | readers if g.kind in _HOSTS]
         return sorted(order, key=self.groups.index, reverse=True)
 
     def _read(self, group: Group) -> set[Node]:
@@ -196,9 +204,13 @@ class Fusion:
                 role = FULL
             else:
                 return ""
+        elif group.kind == "convolution":
+            role = FULL if node.aval.shape == group.product.aval.shape else ""
         elif squeezed(node.aval.shape) == squeezed(group.dims):
             role = FULL
         else:
+            role = ""
+        if not role:
             return ""
         nodes = [*self._inlined_args(node), node]
         fits = all(self._reads(group, role, part, nodes) for part in nodes)

@@ -1,7 +1,7 @@
 """One function for each group, which computes one task of it: a fixed part of its elements."""
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,6 +11,7 @@ from chainrule.compiler import loops
 from chainrule.compiler.assembly import emit_assembly
 from chainrule.compiler.body import Body
 from chainrule.compiler.code import I64, PTR, Code
+from chainrule.compiler.convolution import DirectConvolution
 from chainrule.compiler.groups import Group
 from chainrule.compiler.lowered import Places
 from chainrule.compiler.product import Product
@@ -58,6 +59,19 @@ def emit_kernel(
     def body_of(group: Group) -> Body:
         return Body(code, group, places, addresses, lambda: code.address(table, fault_slot))
 
+    def inner(part: str, kinds: Sequence[ir.Type]) -> Body:
+        own = Code(module, f"{kernel.name}_{part}", [PTR, *kinds], target)
+        own.function.linkage = "internal"
+        own.function.attributes.add("noinline")
+        table = own.arguments[0]
+        return Body(
+            own,
+            kernel.group,
+            places,
+            lambda root: own.address(table, slot_of(root)),
+            lambda: own.address(table, fault_slot),
+        )
+
     body = body_of(kernel.group)
     if kernel.group.kind == "product":
         product = Product(body, kernel.ahead)
@@ -69,6 +83,9 @@ def emit_kernel(
         emit_assembly(code, body)
     elif kernel.group.kind == "draw":
         emit_draw(code, body, *_bounds(code, kernel, task))
+    elif kernel.group.kind == "convolution":
+        convolution = DirectConvolution(body, inner)
+        _in_tasks(code, kernel, task, convolution.emit)
     else:
         start, length = _bounds(code, kernel, task)
         emit = loops.emit_rows if kernel.group.kind == "rows" else loops.emit_map
@@ -100,6 +117,13 @@ def _emit_product(code: Code, product: Product, kernel: Kernel, task: ir.Value) 
         else:
             product.emit(0, 0, product.m, start, length)
 
+    _in_tasks(code, kernel, task, part)
+
+
+def _in_tasks(
+    code: Code, kernel: Kernel, task: ir.Value, part: Callable[[Any, int], None]
+) -> None:
+    """part(start, length) for the task at hand; all but the last are equally long."""
     size = kernel.rows()
     if kernel.tasks == 1:
         part(0, size)

@@ -7,7 +7,7 @@ Values that only move elements are views of the buffer that they come from.
 
 import math
 from collections.abc import Callable, Collection
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
@@ -23,10 +23,12 @@ from chainrule.ops.axes import several_axes
 from chainrule.ops.lowering import (
     Assemble,
     Contract,
+    Convolve,
     Expand,
     Fold,
-    Gather,
+    IntoWindows,
     OnFloats,
+    OverWindows,
     ScatterAdd,
     View,
 )
@@ -275,6 +277,8 @@ def computable(node: Node) -> bool:
         return False
     if isinstance(node.op.emit, Assemble) and not _pieces(node):
         return False
+    if isinstance(node.op.emit, (Convolve, OverWindows, IntoWindows)):
+        return False  # those with the batch last are computed; these stayed as they were
     if isinstance(node.op.emit, OnFloats) and node.aval.dtype.kind != "f":
         return False
     return all(supported(arg.aval.dtype) and _fits(arg, node) for arg in node.args)

@@ -10,6 +10,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from chainrule.aval import Aval
+from chainrule.compiler.geometry import ConvolutionTile, Geometry, convolution_tile
 from chainrule.compiler.groups import FULL, Fusion, Group, levels, stages
 from chainrule.compiler.kernels import Kernel, divided
 from chainrule.compiler.lowered import Places
@@ -26,6 +27,10 @@ _LEAST = 8000.0
 """Cycles that a task is worth at least: handing it out costs some hundred."""
 _TASKS = 4
 """Tasks in a chain: a few, so that each still takes enough rows for what it reads of weights."""
+
+
+_APART = ("call", "assemble", "draw", "convolution")
+"""Kinds of groups that never write over an input: a convolution computes some places twice."""
 
 
 @dataclass(eq=False)
@@ -96,10 +101,17 @@ class Schedule:
     def _tile(self, kernel: Kernel) -> Tile:
         return product_tile(kernel.group, self.places, self.target)
 
+    def _convolution_tile(self, group: Group) -> ConvolutionTile:
+        size = group.product.aval.dtype.itemsize
+        return convolution_tile(self._geometry(group), self.target, size)
+
+    def _geometry(self, group: Group) -> Geometry:
+        return Geometry.of(group.product, self.places)
+
     def _in_place(self, out: Node, place: Node) -> bool:
         """Whether a group may write over an input: it reads it only where it writes."""
         group = self.fusion.home.get(out)
-        if group is None or place.aval != out.aval or group.kind in ("call", "assemble", "draw"):
+        if group is None or place.aval != out.aval or group.kind in _APART:
             return False
         dims = group.dims if group.roles[out] == FULL else group.dims[:1]
         # What is written in an earlier stage of rows must not be read in a later one.
@@ -201,7 +213,7 @@ class Schedule:
         """Whether a read of an argument stays in the row of the place that it is read for."""
         if node is group.product:
             view, axis = self.places.refs[arg].view, 1
-            if arg is node.args[1]:
+            if arg is node.args[1] or group.kind == "convolution":
                 return False
         elif isinstance(node.op.emit, Gather):
             if node.args.count(arg) > 1 or arg is node.args[0]:
@@ -251,14 +263,33 @@ class Schedule:
 
     def _chain(self, groups: list[Group]) -> Chain:
         cost = sum(self.cost(group) for group in groups)
-        if len(groups) == 1:
+        heavy = [group for group in groups if group.kind == "convolution"]
+        if len(groups) == 1 and not heavy:
             return Chain([self._alone(groups[0], cost)])
         rows = rows_of(groups[0])
-        grain, tasks = divided(rows, cost, _LEAST, 1, self.tasks)
+        if heavy:
+            grain, tasks = self._channels(rows, heavy)
+        else:
+            grain, tasks = divided(rows, cost, _LEAST, 1, self.tasks)
         kernels = [
             Kernel("", group, 1 if group.kind == "product" else 0, grain, tasks) for group in groups
         ]
         return Chain(self._with_prologues(kernels))
+
+    def _channels(self, rows: int, groups: list[Group]) -> tuple[int, int]:
+        """(grain, tasks) for the channels of convolutions: even for two threads, in whole tiles."""
+        if self.tasks == 1:
+            return rows, 1
+        unit = 1
+        for group in groups:
+            if self._geometry(group).groups > 1:
+                unit = math.lcm(unit, self._geometry(group).results)
+        tiles = [self._convolution_tile(group).rows for group in groups]
+        wanted = {math.ceil(rows / 2), *(k * tile for tile in tiles for k in range(1, rows))}
+        grains = {min(rows, math.ceil(grain / unit) * unit) for grain in wanted}
+        few = [grain for grain in grains if math.ceil(rows / grain) <= 2 * self.tasks]
+        grain = min(few, key=lambda g: (math.ceil(math.ceil(rows / g) / 2) * g, -g))
+        return grain, math.ceil(rows / grain)
 
     def _with_prologues(self, kernels: list[Kernel]) -> list[Kernel]:
         """Let products make the rows of their first argument themselves, band by band.
@@ -313,6 +344,8 @@ class Schedule:
         for node in group.roles:
             if isinstance(node.op.emit, Fold):
                 cycles += node.args[0].aval.size / self.target.lanes(4)
+        if group.kind == "convolution":
+            cycles += self._convolution_tile(group).cycles
         if group.kind == "product":
             cycles += product_tile(group, self.places, self.target).cycles * group.dims[0]
         if group.kind == "draw":
@@ -332,7 +365,7 @@ def rows_of(group: Group) -> int:
     """The rows that a group's work divides into; 0 where it does not."""
     if group.kind == "product":
         return group.dims[1] if group.dims[0] == 1 else 0
-    return group.dims[0] if group.kind in ("map", "rows") and group.dims else 0
+    return group.dims[0] if group.kind in ("map", "rows", "convolution") and group.dims else 0
 
 
 @dataclass
