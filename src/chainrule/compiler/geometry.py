@@ -14,6 +14,8 @@ _LATENCY = 8
 """Multiply-adds that must be under way at once to keep two units of four cycles busy."""
 _TILE = 40.0
 """Cycles to begin and to end a tile."""
+_TOTALS = 96 * 1024
+"""Bytes of totals that are kept at a time, in the second cache and on the stack."""
 _WIDEST = 7
 """Vectors of a tile at most."""
 
@@ -161,3 +163,117 @@ def _cycles(shape: Geometry, run: Segment, rows: int, columns: int, lanes: int) 
     loads = rows + look * columns
     busy = max(rows * columns, loads, _LATENCY) / 2 + 0.05 * loads
     return tiles * (shape.sums(run) * busy + _TILE)
+
+
+@dataclass(frozen=True)
+class WeightGeometry:
+    """The derivative of a convolution for its weight.
+
+    `results` are the channels of the slope in one group, `terms` those of the argument; `places`
+    are those of the kernel. `axes` and `runs` are segments of the slope, along the axes before the
+    last and along the last; `flat` says whether its runs are of whole rows with all samples, or
+    their places are gone through one by one. `steps` and `moves` say how far the next place of the
+    kernel along an axis is, among the kernel's and in the argument.
+    """
+
+    results: int
+    terms: int
+    groups: int
+    batch: int
+    places: int
+    x: View
+    g: View
+    flat: bool
+    axes: tuple[tuple[Segment, ...], ...]
+    runs: tuple[Segment, ...]
+    steps: tuple[int, ...]
+    moves: tuple[int, ...]
+
+    @classmethod
+    def of(cls, node: Node, places: Places) -> "WeightGeometry":
+        plan, slide = node.params["plan"], node.params["plan"].slide
+        x, g = (places.refs[arg].view for arg in node.args)
+        *axes, last = (tuple(of_output(slide, axis)) for axis in range(len(slide.kernel)))
+        flat = _is_flat(last, x, plan.batch) and _is_flat(last, g, plan.batch)
+        steps = [math.prod(slide.kernel[axis + 1 :]) for axis in range(len(axes))]
+        return cls(
+            results=plan.features // plan.groups,
+            terms=plan.channels // plan.groups,
+            groups=plan.groups,
+            batch=plan.batch,
+            places=math.prod(slide.kernel),
+            x=x,
+            g=g,
+            flat=flat,
+            axes=tuple(axes),
+            runs=tuple(part.times(plan.batch) for part in last) if flat else last,
+            steps=tuple(steps),
+            moves=tuple(slide.dilation[: len(axes)]),
+        )
+
+    @property
+    def dims(self) -> tuple[int, int]:
+        return self.results * self.groups, self.terms * self.places
+
+    def lanes_of(self, run: Segment) -> int:
+        """Lanes next to each other."""
+        return run.count if self.flat else self.batch
+
+    def vector(self, target: Target, itemsize: int = 4) -> int:
+        """Lanes of a vector: a register's, or fewer where no run is that long."""
+        lanes = target.lanes(itemsize)
+        while lanes >= 2 * max(self.lanes_of(run) for run in self.runs):
+            lanes //= 2
+        return lanes
+
+
+class WeightTile(NamedTuple):
+    """`rows` channels of the slope times `channels` of the argument times `taps` along a row.
+
+    Totals are kept for `chunk` channels of the argument at a time.
+    """
+
+    rows: int
+    channels: int
+    taps: int
+    chunk: int
+    cycles: float
+
+
+def weight_tile(shape: WeightGeometry, target: Target, itemsize: int = 4) -> WeightTile:
+    """The tile that costs least."""
+    lanes = shape.vector(target, itemsize)
+    longest = max(run.taps for run in shape.runs)
+    options = []
+    for taps in range(1, min(longest, target.registers) + 1):
+        for channels in range(1, min(shape.terms, target.registers // taps) + 1):
+            most = (target.registers - 1) // (channels * taps + 1)
+            for rows in range(1, min(shape.results, most) + 1):
+                tile = WeightTile(rows, channels, taps, _chunk(shape, rows, channels, lanes * itemsize), 0.0)
+                options.append(tile._replace(cycles=_weight_cycles(shape, tile, lanes)))
+    return min(options, key=lambda tile: tile.cycles)
+
+
+def _chunk(shape: WeightGeometry, rows: int, channels: int, vector: int) -> int:
+    """Channels whose totals fit, in parts that are as equal as can be."""
+    most = max(channels, _TOTALS // (rows * shape.places * vector))
+    each = math.ceil(shape.terms / math.ceil(shape.terms / most))
+    return min(shape.terms, math.ceil(each / channels) * channels)
+
+
+def _weight_cycles(shape: WeightGeometry, tile: WeightTile, lanes: int) -> float:
+    cycles = 0.0
+    lines = math.prod(sum(p.count * p.taps for p in parts) for parts in shape.axes)
+    look = 1.0 if shape.batch % lanes == 0 else 1.8
+    for run in shape.runs:
+        times = 1 if shape.flat else run.count
+        vectors = times * math.ceil(shape.lanes_of(run) / lanes)
+        for rows, blocks in _heights(shape.results, tile.rows):
+            for channels, parts in _heights(shape.terms, tile.channels):
+                for taps, turns in _heights(run.taps, tile.taps):
+                    work, xs = rows * channels * taps, channels * taps
+                    loads = rows + look * xs
+                    busy = max(work, loads, _LATENCY) / 2 + 0.05 * loads
+                    # The totals are loaded and stored; a store takes as long as two loads.
+                    cycles += blocks * parts * turns * lines * (vectors * busy + 1.5 * work + 10)
+    return cycles * shape.groups

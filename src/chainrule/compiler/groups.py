@@ -6,6 +6,7 @@ A group is elementwise ops over one index space, perhaps around one thing that t
 - `rows`: the same with folds of each row, such as a softmax with its loss and slope
 - `product`: a matrix product, followed by elementwise ops on its result
 - `convolution`: a convolution or its transpose, followed by elementwise ops
+- `slope`: a convolution's derivative for its weight, followed by elementwise ops
 - `assemble`: an array written part by part
 - `draw`: random numbers of a key
 - `call`: an op that the interpreter runs
@@ -17,7 +18,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from chainrule.compiler.batch_last import Direct
-from chainrule.compiler.geometry import Geometry
+from chainrule.compiler.geometry import Geometry, WeightGeometry
 from chainrule.compiler.lowered import Places, blocks, computable, is_number
 from chainrule.compiler.nodes import moves
 from chainrule.graph.node import Node
@@ -33,7 +34,7 @@ from chainrule.ops.lowering import (
 )
 
 FULL, ROW = "full", "row"
-_HOSTS = ("map", "rows", "product", "convolution")
+_HOSTS = ("map", "rows", "product", "convolution", "slope")
 """Kinds of groups that elementwise ops may join."""
 
 
@@ -112,8 +113,10 @@ class Fusion:
         elif isinstance(emit, Contract):
             group = self._new("product", node.aval.shape, node)
             group.product = node
-        elif isinstance(emit, Direct) and emit.side != "weight":
-            group = self._new("convolution", Geometry.of(node, self.places).dims, node)
+        elif isinstance(emit, Direct):
+            weight = emit.side == "weight"
+            shape = (WeightGeometry if weight else Geometry).of(node, self.places)
+            group = self._new("slope" if weight else "convolution", shape.dims, node)
             group.product = node
         elif isinstance(emit, Gather):
             self._new("map", squeezed(node.aval.shape), node)
@@ -204,7 +207,7 @@ class Fusion:
                 role = FULL
             else:
                 return ""
-        elif group.kind == "convolution":
+        elif group.kind in ("convolution", "slope"):
             role = FULL if node.aval.shape == group.product.aval.shape else ""
         elif squeezed(node.aval.shape) == squeezed(group.dims):
             role = FULL

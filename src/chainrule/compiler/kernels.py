@@ -12,12 +12,16 @@ from chainrule.compiler.assembly import emit_assembly
 from chainrule.compiler.body import Body
 from chainrule.compiler.code import I64, PTR, Code
 from chainrule.compiler.convolution import DirectConvolution
+from chainrule.compiler.convolution_weight import WeightConvolution
 from chainrule.compiler.groups import Group
 from chainrule.compiler.lowered import Places
 from chainrule.compiler.product import Product
 from chainrule.compiler.random_bits import emit_draw
 from chainrule.compiler.target import Target
 from chainrule.graph.node import Node
+
+
+_CONVOLUTIONS = {"convolution": DirectConvolution, "slope": WeightConvolution}
 
 
 @dataclass(eq=False)
@@ -83,8 +87,8 @@ def emit_kernel(
         emit_assembly(code, body)
     elif kernel.group.kind == "draw":
         emit_draw(code, body, *_bounds(code, kernel, task))
-    elif kernel.group.kind == "convolution":
-        convolution = DirectConvolution(body, inner)
+    elif kernel.group.kind in _CONVOLUTIONS:
+        convolution = _CONVOLUTIONS[kernel.group.kind](body, inner)
         _in_tasks(code, kernel, task, convolution.emit)
     else:
         start, length = _bounds(code, kernel, task)

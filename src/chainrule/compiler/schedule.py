@@ -10,7 +10,14 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from chainrule.aval import Aval
-from chainrule.compiler.geometry import ConvolutionTile, Geometry, convolution_tile
+from chainrule.compiler.geometry import (
+    ConvolutionTile,
+    Geometry,
+    WeightGeometry,
+    WeightTile,
+    convolution_tile,
+    weight_tile,
+)
 from chainrule.compiler.groups import FULL, Fusion, Group, levels, stages
 from chainrule.compiler.kernels import Kernel, divided
 from chainrule.compiler.lowered import Places
@@ -101,12 +108,13 @@ class Schedule:
     def _tile(self, kernel: Kernel) -> Tile:
         return product_tile(kernel.group, self.places, self.target)
 
-    def _convolution_tile(self, group: Group) -> ConvolutionTile:
+    def _convolution_tile(self, group: Group) -> ConvolutionTile | WeightTile:
         size = group.product.aval.dtype.itemsize
-        return convolution_tile(self._geometry(group), self.target, size)
-
-    def _geometry(self, group: Group) -> Geometry:
-        return Geometry.of(group.product, self.places)
+        if group.kind == "slope":
+            shape = WeightGeometry.of(group.product, self.places)
+            return weight_tile(shape, self.target, size)
+        shape = Geometry.of(group.product, self.places)
+        return convolution_tile(shape, self.target, size)
 
     def _in_place(self, out: Node, place: Node) -> bool:
         """Whether a group may write over an input: it reads it only where it writes."""
@@ -213,7 +221,9 @@ class Schedule:
         """Whether a read of an argument stays in the row of the place that it is read for."""
         if node is group.product:
             view, axis = self.places.refs[arg].view, 1
-            if arg is node.args[1] or group.kind == "convolution":
+            if group.kind == "slope":
+                axis = 0
+            if group.kind == "convolution" or (arg is node.args[1]) != (group.kind == "slope"):
                 return False
         elif isinstance(node.op.emit, Gather):
             if node.args.count(arg) > 1 or arg is node.args[0]:
@@ -263,7 +273,7 @@ class Schedule:
 
     def _chain(self, groups: list[Group]) -> Chain:
         cost = sum(self.cost(group) for group in groups)
-        heavy = [group for group in groups if group.kind == "convolution"]
+        heavy = [group for group in groups if group.kind in ("convolution", "slope")]
         if len(groups) == 1 and not heavy:
             return Chain([self._alone(groups[0], cost)])
         rows = rows_of(groups[0])
@@ -282,8 +292,9 @@ class Schedule:
             return rows, 1
         unit = 1
         for group in groups:
-            if self._geometry(group).groups > 1:
-                unit = math.lcm(unit, self._geometry(group).results)
+            plan = group.product.params["plan"]
+            if plan.groups > 1:
+                unit = math.lcm(unit, rows // plan.groups)
         tiles = [self._convolution_tile(group).rows for group in groups]
         wanted = {math.ceil(rows / 2), *(k * tile for tile in tiles for k in range(1, rows))}
         grains = {min(rows, math.ceil(grain / unit) * unit) for grain in wanted}
@@ -344,7 +355,7 @@ class Schedule:
         for node in group.roles:
             if isinstance(node.op.emit, Fold):
                 cycles += node.args[0].aval.size / self.target.lanes(4)
-        if group.kind == "convolution":
+        if group.kind in ("convolution", "slope"):
             cycles += self._convolution_tile(group).cycles
         if group.kind == "product":
             cycles += product_tile(group, self.places, self.target).cycles * group.dims[0]
@@ -365,7 +376,7 @@ def rows_of(group: Group) -> int:
     """The rows that a group's work divides into; 0 where it does not."""
     if group.kind == "product":
         return group.dims[1] if group.dims[0] == 1 else 0
-    return group.dims[0] if group.kind in ("map", "rows", "convolution") and group.dims else 0
+    return group.dims[0] if group.kind in ("map", "rows", "convolution", "slope") and group.dims else 0
 
 
 @dataclass
