@@ -36,6 +36,14 @@ class Line(NamedTuple):
     counts: tuple
 
 
+class Span(NamedTuple):
+    """Some lanes of a run: `length` of them from `start` on, and the first `head` of the run."""
+
+    start: Any
+    length: int
+    head: int
+
+
 class WeightConvolution:
     """The derivative for some channels of a convolution's weight."""
 
@@ -180,31 +188,31 @@ class _Lines:
         code, lanes = self.code, self.lanes
         for run in self.shape.runs:
             if not self.shape.flat:
-                self._channels(run, 0, self.shape.batch)
+                self._channels(run, Span(0, self.shape.batch, 0))
                 continue
-            vectors = run.count // lanes
+            # Vectors that lie within a cache line are quicker; what is before them comes last.
+            head = min(run.count, -run.first % lanes) if self.shape.aligned(lanes) else 0
+            vectors = (run.count - head) // lanes
             most = max(1, _FIRST // (self.tile.rows * lanes * self.dtype.itemsize))
-            blocks = math.ceil(vectors / most)
-            if blocks < 2:
-                self._channels(run, 0, run.count)
-                continue
+            blocks = max(1, math.ceil(vectors / most))
             each = math.ceil(vectors / blocks) * lanes
-            with code.loop(0, each * (blocks - 1), each) as j:
-                self._channels(run, j, each)
-            self._channels(run, each * (blocks - 1), run.count - each * (blocks - 1))
+            last = head + each * (blocks - 1)
+            with code.loop(head, last, each) as j:
+                self._channels(run, Span(j, each, 0))
+            self._channels(run, Span(last, run.count - last, head))
 
-    def _channels(self, run: Segment, j: Any, length: int) -> None:
-        """`length` lanes of a run from j on, for all channels of the argument."""
+    def _channels(self, run: Segment, span: Span) -> None:
+        """Some lanes of a run, for all channels of the argument."""
         for tap in range(0, run.taps, self.tile.taps):
             taps = range(tap, min(tap + self.tile.taps, run.taps))
             spread(
                 self.code,
                 self.count,
                 self.tile.channels,
-                lambda c, n, taps=taps: self._rows(run, j, length, c, n, taps),
+                lambda c, n, taps=taps: self._rows(run, span, c, n, taps),
             )
 
-    def _rows(self, run: Segment, j: Any, length: int, c: Any, n: int, taps: range) -> None:
+    def _rows(self, run: Segment, span: Span, c: Any, n: int, taps: range) -> None:
         """Loops over the places of the kernel along the axes before the last."""
         code, shape, line = self.code, self.shape, self.line
         source = code.plus(line.source, code.times(c, shape.x.strides[0]))
@@ -212,7 +220,7 @@ class _Lines:
 
         def along(axis: int, source: Any, total: Any) -> None:
             if axis == len(shape.axes):
-                self._tile(run, (j, length), source, total, n, taps)
+                self._tile(run, span, source, total, n, taps)
                 return
             move = shape.moves[axis] * shape.x.strides[1 + axis]
             with code.loop(0, line.counts[axis]) as t:
@@ -222,7 +230,7 @@ class _Lines:
         along(0, source, total)
 
     def _tile(
-        self, run: Segment, span: tuple[Any, int], source: Any, total: Any, n: int, taps: range
+        self, run: Segment, span: Span, source: Any, total: Any, n: int, taps: range
     ) -> None:
         """Totals of some rows, channels and places in registers, for a part of a row."""
         code, whole = self.code, Part(self.lanes, self.lanes)
@@ -241,12 +249,12 @@ class _Lines:
             code.store(Value(self.dtype, value), self.totals, spot, whole)
 
     def _along(
-        self, run: Segment, span: tuple[Any, int], source: Any, held: Sequence, tile: tuple
+        self, run: Segment, span: Span, source: Any, held: Sequence, tile: tuple
     ) -> Sequence:
-        code, shape, (j, length) = self.code, self.shape, span
+        code, shape = self.code, self.shape
         if shape.flat:
-            slope = code.plus(self.line.slope, code.plus(run.first, j))
-            return self._vectors(slope, code.plus(source, code.plus(run.source, j)), length, held, (run, *tile))
+            slope, begin = code.plus(self.line.slope, run.first), code.plus(source, run.source)
+            return self._vectors(slope, begin, span, held, (run, *tile))
         g_step, x_step = shape.g.strides[-2], shape.x.strides[-2]
 
         def place(q: Any, before: Sequence) -> Sequence:
@@ -254,39 +262,43 @@ class _Lines:
             meets = code.plus(run.source, code.times(q, run.move))
             slope = code.plus(self.line.slope, code.times(at, g_step))
             begin = code.plus(source, code.times(meets, x_step))
-            return self._vectors(slope, begin, length, before, (run, *tile))
+            return self._vectors(slope, begin, span, before, (run, *tile))
 
         return code.carried(range(run.count), held, place)
 
     def _vectors(
-        self, slope: Any, source: Any, length: int, held: Sequence, tile: tuple
+        self, slope: Any, source: Any, span: Span, held: Sequence, tile: tuple
     ) -> Sequence:
         """Whole vectors of some lanes, and then what is left."""
         code, lanes = self.code, self.lanes
-        whole, rest = length - length % lanes, length % lanes
+        whole, rest = span.length - span.length % lanes, span.length % lanes
 
         def step(j: Any, before: Sequence, part: Part) -> Sequence:
             return self._multiplied(code.plus(slope, j), code.plus(source, j), before, tile, part)
 
-        full = Part(lanes, lanes)
-        held = code.carried(range(0, whole, lanes), held, lambda j, b: step(j, b, full))
-        return step(whole, held, Part(lanes, rest)) if rest else held
+        def vector(j: Any, before: Sequence) -> Sequence:
+            return step(code.plus(span.start, j), before, Part(lanes, lanes))
+
+        held = code.carried(range(0, whole, lanes), held, vector)
+        if rest:
+            held = step(code.plus(span.start, whole), held, Part(lanes, rest))
+        return step(0, held, Part(lanes, span.head)) if span.head else held
 
     def _multiplied(
         self, slope: Any, source: Any, held: Sequence, tile: tuple, part: Part
     ) -> Sequence:
         """Each vector of the argument times the vector of each row of the slope."""
-        code, lanes = self.code, self.code.lanes(self.lanes)
+        code, lanes, shape = self.code, self.code.lanes(self.lanes), self.shape
         run, n, taps = tile
-        move = run.tap_move if self.shape.flat else run.tap_move * self.shape.x.strides[-2]
+        move = run.tap_move if shape.flat else run.tap_move * shape.x.strides[-2]
         gs = [
-            code.load(self.g_base, self.dtype, code.plus(slope, i * self.shape.g.strides[0]), 1, part)
+            code.load(self.g_base, self.dtype, code.plus(slope, i * shape.g.strides[0]), 1, part)
             for i in range(self.rows)
         ]
         made, before = [], iter(held)
         for c in range(n):
             for t in taps:
-                place = code.plus(source, c * self.shape.x.strides[0] + t * move)
+                place = code.plus(source, c * shape.x.strides[0] + t * move)
                 x = code.load(self.x_base, self.dtype, place, 1, part)
                 made += [
                     lanes.add(lanes.multiply(g, x), Value(self.dtype, next(before))).ir for g in gs

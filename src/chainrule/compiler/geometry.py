@@ -14,6 +14,8 @@ _LATENCY = 8
 """Multiply-adds that must be under way at once to keep two units of four cycles busy."""
 _TILE = 40.0
 """Cycles to begin and to end a tile."""
+_SECOND = 0.8
+"""Cycles that a line of the second cache costs beside all else."""
 _TOTALS = 96 * 1024
 """Bytes of totals that are kept at a time, in the second cache and on the stack."""
 _WIDEST = 7
@@ -215,6 +217,16 @@ class WeightGeometry:
     def dims(self) -> tuple[int, int]:
         return self.results * self.groups, self.terms * self.places
 
+    def aligned(self, lanes: int) -> bool:
+        """Whether every row of the slope begins with a vector, where its buffer does."""
+        steps = (self.g.offset, *self.g.strides[:-2], self.runs_length)
+        return all(step % lanes == 0 for step in steps)
+
+    @property
+    def runs_length(self) -> int:
+        """Lanes of a whole row."""
+        return sum(run.count for run in self.runs)
+
     def lanes_of(self, run: Segment) -> int:
         """Lanes next to each other."""
         return run.count if self.flat else self.batch
@@ -249,7 +261,8 @@ def weight_tile(shape: WeightGeometry, target: Target, itemsize: int = 4) -> Wei
         for channels in range(1, min(shape.terms, target.registers // taps) + 1):
             most = (target.registers - 1) // (channels * taps + 1)
             for rows in range(1, min(shape.results, most) + 1):
-                tile = WeightTile(rows, channels, taps, _chunk(shape, rows, channels, lanes * itemsize), 0.0)
+                chunk = _chunk(shape, rows, channels, lanes * itemsize)
+                tile = WeightTile(rows, channels, taps, chunk, 0.0)
                 options.append(tile._replace(cycles=_weight_cycles(shape, tile, lanes)))
     return min(options, key=lambda tile: tile.cycles)
 
@@ -274,6 +287,8 @@ def _weight_cycles(shape: WeightGeometry, tile: WeightTile, lanes: int) -> float
                     work, xs = rows * channels * taps, channels * taps
                     loads = rows + look * xs
                     busy = max(work, loads, _LATENCY) / 2 + 0.05 * loads
-                    # The totals are loaded and stored; a store takes as long as two loads.
+                    # Rows of the argument come from the second cache; those of the slope stay in
+                    # the first. Totals are loaded and stored; a store takes two loads' time.
+                    busy += _SECOND * channels
                     cycles += blocks * parts * turns * lines * (vectors * busy + 1.5 * work + 10)
     return cycles * shape.groups

@@ -7,6 +7,7 @@ A group is elementwise ops over one index space, perhaps around one thing that t
 - `product`: a matrix product, followed by elementwise ops on its result
 - `convolution`: a convolution or its transpose, followed by elementwise ops
 - `slope`: a convolution's derivative for its weight, followed by elementwise ops
+- `windows`: numbers put into windows, followed by elementwise ops
 - `assemble`: an array written part by part
 - `draw`: random numbers of a key
 - `call`: an op that the interpreter runs
@@ -17,7 +18,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-from chainrule.compiler.batch_last import Direct
+from chainrule.compiler.batch_last import Direct, Windowed
 from chainrule.compiler.geometry import Geometry, WeightGeometry
 from chainrule.compiler.lowered import Places, blocks, computable, is_number
 from chainrule.compiler.nodes import moves
@@ -34,7 +35,7 @@ from chainrule.ops.lowering import (
 )
 
 FULL, ROW = "full", "row"
-_HOSTS = ("map", "rows", "product", "convolution", "slope")
+_HOSTS = ("map", "rows", "product", "convolution", "slope", "windows")
 """Kinds of groups that elementwise ops may join."""
 
 
@@ -118,6 +119,9 @@ class Fusion:
             shape = (WeightGeometry if weight else Geometry).of(node, self.places)
             group = self._new("slope" if weight else "convolution", shape.dims, node)
             group.product = node
+        elif isinstance(emit, Windowed):
+            group = self._new("windows", node.aval.shape, node)
+            group.product = node
         elif isinstance(emit, Gather):
             self._new("map", squeezed(node.aval.shape), node)
         elif isinstance(emit, (Draw, DeriveKey)):
@@ -167,6 +171,8 @@ class Fusion:
         for group in self._candidates(node):
             if group.kind == "product" and self._feeds_a_row_fold(node):
                 continue
+            if group.kind == "windows" and group.product.params["slide"].overlapping:
+                continue
             role = self._role_in(group, node)
             if role and not self._would_wait_for_itself(group, node):
                 self._join(group, node, role)
@@ -207,7 +213,7 @@ class Fusion:
                 role = FULL
             else:
                 return ""
-        elif group.kind in ("convolution", "slope"):
+        elif group.kind in ("convolution", "slope", "windows"):
             role = FULL if node.aval.shape == group.product.aval.shape else ""
         elif squeezed(node.aval.shape) == squeezed(group.dims):
             role = FULL

@@ -18,9 +18,10 @@ from chainrule.compiler.lowered import Places
 from chainrule.compiler.product import Product
 from chainrule.compiler.random_bits import emit_draw
 from chainrule.compiler.target import Target
+from chainrule.compiler.windows import emit_windows
 from chainrule.graph.node import Node
 
-
+_LOOPS = {"map": loops.emit_map, "rows": loops.emit_rows, "windows": emit_windows}
 _CONVOLUTIONS = {"convolution": DirectConvolution, "slope": WeightConvolution}
 
 
@@ -92,7 +93,7 @@ def emit_kernel(
         _in_tasks(code, kernel, task, convolution.emit)
     else:
         start, length = _bounds(code, kernel, task)
-        emit = loops.emit_rows if kernel.group.kind == "rows" else loops.emit_map
+        emit = _LOOPS[kernel.group.kind]
         emit(code, body, start, length)
     return code.finish()
 

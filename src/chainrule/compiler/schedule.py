@@ -36,7 +36,9 @@ _TASKS = 4
 """Tasks in a chain: a few, so that each still takes enough rows for what it reads of weights."""
 
 
-_APART = ("call", "assemble", "draw", "convolution")
+_BY_ROWS = ("map", "rows", "convolution", "slope", "windows")
+"""Kinds of groups whose work divides along the first of their dims."""
+_APART = ("call", "assemble", "draw", "convolution", "windows")
 """Kinds of groups that never write over an input: a convolution computes some places twice."""
 
 
@@ -221,9 +223,11 @@ class Schedule:
         """Whether a read of an argument stays in the row of the place that it is read for."""
         if node is group.product:
             view, axis = self.places.refs[arg].view, 1
-            if group.kind == "slope":
+            if group.kind in ("slope", "windows"):
                 axis = 0
-            if group.kind == "convolution" or (arg is node.args[1]) != (group.kind == "slope"):
+            if group.kind == "convolution" or (
+                group.kind != "windows" and (arg is node.args[1]) != (group.kind == "slope")
+            ):
                 return False
         elif isinstance(node.op.emit, Gather):
             if node.args.count(arg) > 1 or arg is node.args[0]:
@@ -343,7 +347,7 @@ class Schedule:
             lanes = self.target.lanes(group.product.aval.dtype.itemsize)
             unit = tile.columns * (lanes if tile.scheme == "outer" else 1)
             return Kernel("", group, 2, *divided(n, cost, _LEAST, unit, self.tasks))
-        if group.kind == "assemble" or not group.dims:
+        if group.kind == "assemble" or not group.dims or not rows_of(group):
             return Kernel("", group, 0, group.dims[0] if group.dims else 1, 1)
         unit = 64 if len(group.dims) == 1 else 1
         return Kernel("", group, 0, *divided(group.dims[0], cost, _LEAST, unit, self.tasks))
@@ -376,7 +380,9 @@ def rows_of(group: Group) -> int:
     """The rows that a group's work divides into; 0 where it does not."""
     if group.kind == "product":
         return group.dims[1] if group.dims[0] == 1 else 0
-    return group.dims[0] if group.kind in ("map", "rows", "convolution", "slope") and group.dims else 0
+    if group.kind == "windows" and len(group.dims) == 1 + len(group.product.params["slide"].kernel):
+        return 0
+    return group.dims[0] if group.kind in _BY_ROWS and group.dims else 0
 
 
 @dataclass

@@ -39,6 +39,12 @@ class Frame(NamedTuple):
         """The sizes of the axes with their padding."""
         return tuple(b + n + a for n, (b, a) in zip(self.inside, self.padding, strict=True))
 
+    @property
+    def overlapping(self) -> bool:
+        """Whether an element may lie in several windows."""
+        rows = zip(self.kernel, self.stride, self.dilation, strict=True)
+        return any(d * (k - 1) + 1 > s for k, s, d in rows)
+
     def cuts(self) -> Iterator[tuple[slice, ...]]:
         """For each place in the kernel, row by row, where it stands in all windows."""
         axes = list(zip(self.stride, self.dilation, self.out, strict=True))
