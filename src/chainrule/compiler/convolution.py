@@ -51,6 +51,7 @@ class DirectConvolution:
         self.lanes = self.shape.vector(target, size)
         self.tile = convolution_tile(self.shape, target, size)
         self._rows: dict[int, ir.Function] = {}
+        self._edges: dict[tuple[int, int], ir.Function] = {}
 
     def emit(self, start: Any, length: int) -> None:
         """The channels from `start` on; whole groups of them, where there are several."""
@@ -109,9 +110,28 @@ class DirectConvolution:
         code = body.code
         channel, source, weight, *rest = code.arguments[1:]
         row = Row(channel, source, weight, tuple(rest[:axes]), tuple(rest[axes:]))
+        main = max(self.shape.runs, key=lambda run: run.count * run.taps)
+        _RowOfTiles(self, body, row, rows, main).emit()
         for run in self.shape.runs:
-            _RowOfTiles(self, body, row, rows, run).emit()
+            if run is not main:
+                edge = [run.first, run.tap, run.taps, run.source]
+                code.ir.call(
+                    self._edge_function(rows, run), [*code.arguments, *map(code.index, edge)]
+                )
         return code.finish()
+
+    def _edge_function(self, rows: int, run: Segment) -> ir.Function:
+        """As the function of a row, for any of the short runs at its ends."""
+        if (rows, run.count) not in self._edges:
+            axes = len(self.shape.axes)
+            body = self.inner(f"edge{rows}_{run.count}", [I64] * (7 + 2 * axes))
+            channel, source, weight, *rest = body.code.arguments[1:-4]
+            row = Row(channel, source, weight, tuple(rest[:axes]), tuple(rest[axes:]))
+            first, tap, taps, begin = body.code.arguments[-4:]
+            some = run._replace(first=first, tap=tap, taps=taps, source=begin)
+            _RowOfTiles(self, body, row, rows, some).emit()
+            self._edges[rows, run.count] = body.code.finish()
+        return self._edges[rows, run.count]
 
 
 class _RowOfTiles:
@@ -139,16 +159,16 @@ class _RowOfTiles:
         if count == wide:
             self._tile(0, parts)
             return
-        with self.code.loop(0, count - count % wide, wide) as j:
-            self._tile(j, parts)
-        if count % wide:
-            self._tile(count - wide, parts)
+        with self.code.loop(0, count, wide) as j:
+            last = I64(count - wide)
+            smaller = self.code.ir.icmp_signed("<", j, last)
+            self._tile(self.code.ir.select(smaller, j, last), parts)
 
     def _tile(self, j: Any, parts: list[Part]) -> None:
         code, shape, row = self.code, self.shape, self.row
         zero = code.lanes(self.lanes).constant(0, self.dtype).ir
         start = code.plus(row.source, code.plus(self.run.source, j))
-        weight = code.plus(row.weight, self.run.tap * shape.run_step)
+        weight = code.plus(row.weight, code.times(self.run.tap, shape.run_step))
 
         def channel(b: Any, totals: Sequence[ir.Value]) -> Sequence[ir.Value]:
             source = code.plus(start, code.times(b, shape.x.strides[0]))
@@ -179,15 +199,15 @@ class _RowOfTiles:
         return code.repeated(self.row.counts[axis], totals, step)
 
     def _along(self, source: Any, weight: Any, totals: Sequence, parts: list[Part]) -> Sequence:
-        code, run = self.code, self.run
+        code, run, shape = self.code, self.run, self.shape
 
         def step(t: Any, held: Sequence) -> Sequence:
-            further = code.plus(source, code.times(t, run.tap_move))
-            place = code.plus(weight, code.times(t, run.tap_step * self.shape.run_step))
+            further = code.plus(source, code.times(t, shape.tap_move))
+            place = code.plus(weight, code.times(t, shape.tap_step * shape.run_step))
             return self._multiplied(further, place, held, parts)
 
-        if run.taps > _UNROLLED:
-            return code.carried(range(run.taps), totals, step)
+        if not isinstance(run.taps, int) or run.taps > _UNROLLED:
+            return code.repeated(run.taps, totals, step)
         for t in range(run.taps):
             totals = step(t, totals)
         return totals

@@ -60,6 +60,7 @@ class WeightConvolution:
         room = self.tile.rows * self.tile.chunk * self.shape.places * self.lanes
         self.totals = self.code.scratch(self.dtype, room)
         self._lines: dict[tuple[int, int], ir.Function] = {}
+        self._edges: dict[tuple[int, int, int], ir.Function] = {}
 
     def emit(self, start: Any, length: int) -> None:
         """The weights of the channels from `start` on; whole groups, where there are several."""
@@ -124,10 +125,32 @@ class WeightConvolution:
     def _line_function(self, rows: int, count: int) -> ir.Function:
         """The function that takes in a row of the slope, for `count` channels of the argument."""
         body = self.inner(f"line{rows}_{count}", [PTR, *[I64] * (3 + len(self.shape.axes))])
-        totals, slope, source, total, *counts = body.code.arguments[1:]
+        code = body.code
+        totals, slope, source, total, *counts = code.arguments[1:]
         line = Line(slope, source, total, tuple(counts))
-        _Lines(self, body, totals, line, rows, count).emit()
-        return body.code.finish()
+        main = max(self.shape.runs, key=lambda run: run.count * run.taps)
+        _Lines(self, body, totals, line, rows, count).emit(main)
+        for run in self.shape.runs:
+            if run is not main:
+                edge = [run.first, run.tap, run.taps, run.source]
+                code.ir.call(
+                    self._edge_function(rows, count, run),
+                    [*code.arguments, *map(code.index, edge)],
+                )
+        return code.finish()
+
+    def _edge_function(self, rows: int, count: int, run: Segment) -> ir.Function:
+        """As the function of a line, for any of the short runs at its ends."""
+        if (rows, count, run.count) not in self._edges:
+            kinds = [PTR, *[I64] * (7 + len(self.shape.axes))]
+            body = self.inner(f"edge{rows}_{count}_{run.count}", kinds)
+            totals, slope, source, total, *counts = body.code.arguments[1:-4]
+            first, tap, taps, begin = body.code.arguments[-4:]
+            some = run._replace(first=first, tap=tap, taps=taps, source=begin)
+            line = Line(slope, source, total, tuple(counts))
+            _Lines(self, body, totals, line, rows, count).emit(some)
+            self._edges[rows, count, run.count] = body.code.finish()
+        return self._edges[rows, count, run.count]
 
     def _finish(self, channel: Any, rows: int, c: Any, count: int) -> None:
         """Add up the lanes of the totals, and do what follows with the sums."""
@@ -183,37 +206,41 @@ class _Lines:
         self.x_base = body.addresses(body.places.refs[x].root)
         self.g_base = body.addresses(body.places.refs[g].root)
 
-    def emit(self) -> None:
-        """Run by run, a part of it at a time that stays in the first cache."""
+    def emit(self, run: Segment) -> None:
+        """A run, a part of it at a time that stays in the first cache."""
         code, lanes = self.code, self.lanes
-        for run in self.shape.runs:
-            if not self.shape.flat:
-                self._channels(run, Span(0, self.shape.batch, 0))
-                continue
-            # Vectors that lie within a cache line are quicker; what is before them comes last.
-            head = min(run.count, -run.first % lanes) if self.shape.aligned(lanes) else 0
-            vectors = (run.count - head) // lanes
-            most = max(1, _FIRST // (self.tile.rows * lanes * self.dtype.itemsize))
-            blocks = max(1, math.ceil(vectors / most))
-            each = math.ceil(vectors / blocks) * lanes
-            last = head + each * (blocks - 1)
-            with code.loop(head, last, each) as j:
-                self._channels(run, Span(j, each, 0))
-            self._channels(run, Span(last, run.count - last, head))
+        if not self.shape.flat:
+            self._channels(run, Span(0, self.shape.batch, 0))
+            return
+        # Vectors that lie within a cache line are quicker; what is before them comes last.
+        known = isinstance(run.first, int) and self.shape.aligned(lanes)
+        head = min(run.count, -run.first % lanes) if known else 0
+        vectors = (run.count - head) // lanes
+        most = max(1, _FIRST // (self.tile.rows * lanes * self.dtype.itemsize))
+        blocks = max(1, math.ceil(vectors / most))
+        each = math.ceil(vectors / blocks) * lanes
+        last = head + each * (blocks - 1)
+        with code.loop(head, last, each) as j:
+            self._channels(run, Span(j, each, 0))
+        self._channels(run, Span(last, run.count - last, head))
 
     def _channels(self, run: Segment, span: Span) -> None:
         """Some lanes of a run, for all channels of the argument."""
-        for tap in range(0, run.taps, self.tile.taps):
-            taps = range(tap, min(tap + self.tile.taps, run.taps))
-            spread(
-                self.code,
-                self.count,
-                self.tile.channels,
-                lambda c, n, taps=taps: self._rows(run, span, c, n, taps),
-            )
 
-    def _rows(self, run: Segment, span: Span, c: Any, n: int, taps: range) -> None:
+        def some(first: Any, taps: int, channels: int) -> None:
+            rows = lambda c, n: self._rows(run, span, (c, n), (first, taps))  # noqa: E731
+            spread(self.code, self.count, channels, rows)
+
+        tile = self.tile
+        if isinstance(run.taps, int):
+            spread(self.code, run.taps, tile.taps, lambda t, n: some(t, n, tile.channels))
+        else:
+            with self.code.loop(0, run.taps) as t:
+                some(t, 1, min(self.count, tile.channels * tile.taps))
+
+    def _rows(self, run: Segment, span: Span, channels: tuple, taps: tuple) -> None:
         """Loops over the places of the kernel along the axes before the last."""
+        c, n = channels
         code, shape, line = self.code, self.shape, self.line
         source = code.plus(line.source, code.times(c, shape.x.strides[0]))
         total = code.plus(line.total, code.times(c, shape.places))
@@ -230,17 +257,15 @@ class _Lines:
         along(0, source, total)
 
     def _tile(
-        self, run: Segment, span: Span, source: Any, total: Any, n: int, taps: range
+        self, run: Segment, span: Span, source: Any, total: Any, n: int, taps: tuple
     ) -> None:
         """Totals of some rows, channels and places in registers, for a part of a row."""
         code, whole = self.code, Part(self.lanes, self.lanes)
+        total = code.plus(total, code.plus(run.tap, taps[0]))
         spots = [
-            code.times(
-                code.plus(total, (i * self.count + c) * self.shape.places + run.tap + t),
-                self.lanes,
-            )
+            code.times(code.plus(total, (i * self.count + c) * self.shape.places + t), self.lanes)
             for c in range(n)
-            for t in taps
+            for t in range(taps[1])
             for i in range(self.rows)
         ]
         held = [code.load(self.totals, self.dtype, spot, 1, whole).ir for spot in spots]
@@ -254,7 +279,7 @@ class _Lines:
         code, shape = self.code, self.shape
         if shape.flat:
             slope, begin = code.plus(self.line.slope, run.first), code.plus(source, run.source)
-            return self._vectors(slope, begin, span, held, (run, *tile))
+            return self._vectors(slope, begin, span, held, tile)
         g_step, x_step = shape.g.strides[-2], shape.x.strides[-2]
 
         def place(q: Any, before: Sequence) -> Sequence:
@@ -262,7 +287,7 @@ class _Lines:
             meets = code.plus(run.source, code.times(q, run.move))
             slope = code.plus(self.line.slope, code.times(at, g_step))
             begin = code.plus(source, code.times(meets, x_step))
-            return self._vectors(slope, begin, span, before, (run, *tile))
+            return self._vectors(slope, begin, span, before, tile)
 
         return code.carried(range(run.count), held, place)
 
@@ -289,15 +314,16 @@ class _Lines:
     ) -> Sequence:
         """Each vector of the argument times the vector of each row of the slope."""
         code, lanes, shape = self.code, self.code.lanes(self.lanes), self.shape
-        run, n, taps = tile
-        move = run.tap_move if shape.flat else run.tap_move * shape.x.strides[-2]
+        n, taps = tile
+        move = shape.tap_move if shape.flat else shape.tap_move * shape.x.strides[-2]
         gs = [
             code.load(self.g_base, self.dtype, code.plus(slope, i * shape.g.strides[0]), 1, part)
             for i in range(self.rows)
         ]
         made, before = [], iter(held)
+        source = code.plus(source, code.times(taps[0], move))
         for c in range(n):
-            for t in taps:
+            for t in range(taps[1]):
                 place = code.plus(source, c * shape.x.strides[0] + t * move)
                 x = code.load(self.x_base, self.dtype, place, 1, part)
                 made += [

@@ -91,6 +91,16 @@ class Geometry:
         return [(part.tap_step, part.tap_move) for part in most]
 
     @property
+    def tap_step(self) -> int:
+        """How far the next place along the last axis is in the kernel."""
+        return max(self.runs, key=lambda run: run.taps).tap_step
+
+    @property
+    def tap_move(self) -> int:
+        """How far what the next place along the last axis meets is in x, in lanes."""
+        return max(self.runs, key=lambda run: run.taps).tap_move
+
+    @property
     def always(self) -> list[bool]:
         """For each axis before the last, whether every result meets some place of the kernel."""
         return [all(part.taps for part in parts) for parts in self.axes]
@@ -144,7 +154,10 @@ def convolution_tile(shape: Geometry, target: Target, itemsize: int = 4) -> Conv
                 for run in shape.runs
                 for height, times in _heights(shape.results, rows)
             )
-            options.append(ConvolutionTile(rows, columns, cycles * shape.rows * shape.groups))
+            # Tiles of another height are further code.
+            uneven = 1.02 if shape.results % rows else 1.0
+            cycles *= uneven * shape.rows * shape.groups
+            options.append(ConvolutionTile(rows, columns, cycles))
     return min(options, key=lambda tile: tile.cycles)
 
 
@@ -212,6 +225,11 @@ class WeightGeometry:
             steps=tuple(steps),
             moves=tuple(slide.dilation[: len(axes)]),
         )
+
+    @property
+    def tap_move(self) -> int:
+        """How far what the next place along the last axis meets is in x."""
+        return max(self.runs, key=lambda run: run.taps).tap_move
 
     @property
     def dims(self) -> tuple[int, int]:
