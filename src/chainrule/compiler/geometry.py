@@ -12,14 +12,15 @@ from chainrule.ops.lowering import View
 
 _LATENCY = 8
 """Multiply-adds that must be under way at once to keep two units of four cycles busy."""
-_TILE = 40.0
+_TILE = 60.0
 """Cycles to begin and to end a tile."""
 _SECOND = 0.8
 """Cycles that a line of the second cache costs beside all else."""
 _TOTALS = 96 * 1024
 """Bytes of totals that are kept at a time, in the second cache and on the stack."""
 _WIDEST = 7
-"""Vectors of a tile at most."""
+"""Vectors of a tile at most; and channels, each of which reads its own lines of weights."""
+_HIGHEST = 12
 
 
 @dataclass(frozen=True)
@@ -148,14 +149,14 @@ def convolution_tile(shape: Geometry, target: Target, itemsize: int = 4) -> Conv
     options = []
     for columns in range(1, min(_WIDEST, longest) + 1):
         most = (target.registers - columns - 1) // columns
-        for rows in range(1, min(shape.results, most) + 1):
+        for rows in range(1, min(shape.results, most, _HIGHEST) + 1):
             cycles = sum(
                 _cycles(shape, run, height, columns, lanes) * times
                 for run in shape.runs
                 for height, times in _heights(shape.results, rows)
             )
             # Tiles of another height are further code.
-            uneven = 1.02 if shape.results % rows else 1.0
+            uneven = 1.05 if shape.results % rows else 1.0
             cycles *= uneven * shape.rows * shape.groups
             options.append(ConvolutionTile(rows, columns, cycles))
     return min(options, key=lambda tile: tile.cycles)
@@ -176,7 +177,7 @@ def _cycles(shape: Geometry, run: Segment, rows: int, columns: int, lanes: int) 
     else:
         tiles = math.ceil(run.count / (columns * lanes))
     loads = rows + look * columns
-    busy = max(rows * columns, loads, _LATENCY) / 2 + 0.05 * loads
+    busy = max(rows * columns, loads, _LATENCY) / 2 + 0.05 * loads + 0.25 * look * columns
     return tiles * (shape.sums(run) * busy + _TILE)
 
 
