@@ -19,8 +19,7 @@ INTERPRETED = {
     "cumsum": "each sum needs the one before it",
     "einsum": "NumPy finds the order of its products",
     "random_normal": "its bits are those of NumPy's logarithm and sine",
-    **dict.fromkeys(("windows", "fold_windows", "pick_largest", "place_largest"), "of images"),
-    **dict.fromkeys(("conv", "conv_transpose", "conv_weight"), "of images"),
+    "fold_windows": "only a mean over windows needs it",
 }
 """The ops that a compiled program leaves to the interpreter, and why."""
 

@@ -17,7 +17,7 @@ from chainrule.aval import Aval
 from chainrule.compiler.nodes import COPY, call, moves, spliced
 from chainrule.graph.graph import Graph
 from chainrule.graph.node import Node
-from chainrule.ops import pad, reshape, transpose
+from chainrule.ops import cast, pad, reshape, transpose
 from chainrule.ops.axes import several_axes
 from chainrule.ops.lowering import (
     Assemble,
@@ -315,8 +315,8 @@ class _Rewrite:
         x, y = node.args
         emit, params = node.op.emit, dict(node.params)
         plan = emit.plan(x.aval, y.aval, **params)
-        first = self._compact(x)
-        second = self._compact(y) if emit.side == "weight" else self.first(y)
+        first = _as(node, self._compact(x))
+        second = _as(node, self._compact(y) if emit.side == "weight" else self.first(y))
         if emit.side == "output" and plan.batch < _FEW and plan.slide.around != plan.slide.inside:
             slide = plan.slide
             width = ((0, 0), *slide.padding, (0, 0))
@@ -342,6 +342,12 @@ class _Rewrite:
         options = tuple(sorted(node.params.items()))
         args = [self._compact(arg) for arg in node.args]
         return call(into_windows(node.op), *args, like=node, slide=slide, options=options)
+
+
+def _as(node: Node, arg: Node) -> Node:
+    """An argument in the dtype of the result."""
+    dtype = node.aval.dtype
+    return arg if arg.aval.dtype == dtype else call(cast, arg, like=node, dtype=dtype)
 
 
 def _cuts(array: Any, slide: Frame) -> list[Any]:

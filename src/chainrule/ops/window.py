@@ -15,6 +15,7 @@ import numpy as np
 from chainrule.aval import Aval
 from chainrule.errors import DtypeError, ShapeError
 from chainrule.ops.axes import integer, sizes
+from chainrule.ops.lowering import Move
 from chainrule.ops.promotion import concrete
 from chainrule.ops.shape import pad, reshape
 from chainrule.ops.table import defop, operand, sample, shape_of
@@ -208,6 +209,7 @@ windows = defop(
             dilation=dilation,
         ),
     ),
+    emit=Move(_windows),
     latex=r"\operatorname{{windows}}_{{{size}}}({0})",
     samples=(
         sample((2, 7), size=3),
