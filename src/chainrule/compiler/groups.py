@@ -35,6 +35,8 @@ from chainrule.ops.lowering import (
 )
 
 FULL, ROW = "full", "row"
+_LARGE = 1 << 16
+"""Elements of an array that is large: stored, it leaves the first caches."""
 _HOSTS = ("map", "rows", "product", "convolution", "slope", "windows")
 """Kinds of groups that elementwise ops may join."""
 
@@ -86,11 +88,14 @@ class Fusion:
         self._needs = {group: self._find_needs(group) for group in self.groups}
 
     def _is_cheap(self, node: Node) -> bool:
-        """Whether it costs less to compute a node again than to store it: a mask of a comparison.
+        """Whether it costs less to compute a node again than to store it.
 
-        Its users must all be elementwise, over the same elements.
+        So it does a mask of a comparison, and a large array that was only moved and scaled. Its
+        users must all be elementwise, over the same elements.
         """
-        if not (computable(node) and callable(node.op.emit) and node.aval.dtype.kind == "b"):
+        if not (computable(node) and callable(node.op.emit)):
+            return False
+        if node.aval.dtype.kind != "b" and not self._is_scaled(node):
             return False
         users = self.places.users(node)
         return bool(users) and all(
@@ -100,6 +105,14 @@ class Fusion:
             and node in user.args
             for user in users
         )
+
+    def _is_scaled(self, node: Node) -> bool:
+        """Whether it is one large array with numbers added, or times numbers."""
+        if not node.op.identity or node.aval.size < _LARGE:
+            return False
+        size = node.aval.size
+        whole = [arg for arg in node.args if self.places.refs[arg].root.aval.size >= size]
+        return len(whole) == 1 and whole[0].aval.shape == node.aval.shape
 
     def _place(self, node: Node) -> None:
         emit = node.op.emit
@@ -171,6 +184,8 @@ class Fusion:
         for group in self._candidates(node):
             if group.kind == "product" and self._feeds_a_row_fold(node):
                 continue
+            if group.kind in ("convolution", "windows") and self._only_folded(node):
+                continue
             if group.kind == "windows" and group.product.params["slide"].overlapping:
                 continue
             role = self._role_in(group, node)
@@ -187,6 +202,16 @@ class Fusion:
             for user in self.places.users(reader)
             if user.aval.size and len(user.args[0].aval.shape) == 3
         )
+
+    def _only_folded(self, node: Node) -> bool:
+        """Whether folds alone take it, so that it need not be stored where they compute it."""
+        readers = [
+            user
+            for reader in (node, *filter(moves, self.places.users(node)))
+            for user in self.places.users(reader)
+            if not moves(user)
+        ]
+        return bool(readers) and all(isinstance(user.op.emit, Fold) for user in readers)
 
     def _candidates(self, node: Node) -> list[Group]:
         """The groups of the arguments, the last one first; then rows that read the same."""
