@@ -26,6 +26,7 @@ class Kernel:
     The division depends on shapes alone, never on the number of threads. `ahead` are selections of
     rows that the next step begins with: their memory is asked for in the course of this one.
     `prologue` makes the rows of a product's first argument, band by band, just before their use.
+    Where nothing is written over what is read, elements may be computed `again`.
     """
 
     name: str
@@ -35,6 +36,7 @@ class Kernel:
     tasks: int
     ahead: tuple[Node, ...] = ()
     prologue: Group | None = None
+    again: bool = False
 
     def rows(self) -> int:
         return self.group.dims[self.axis] if self.group.dims else 1
@@ -69,10 +71,10 @@ def emit_kernel(
         emit_assembly(code, body)
     elif kernel.group.kind == "draw":
         emit_draw(code, body, *_bounds(code, kernel, task))
+    elif kernel.group.kind == "rows":
+        loops.emit_rows(code, body, *_bounds(code, kernel, task), again=kernel.again)
     else:
-        start, length = _bounds(code, kernel, task)
-        emit = loops.emit_rows if kernel.group.kind == "rows" else loops.emit_map
-        emit(code, body, start, length)
+        loops.emit_map(code, body, *_bounds(code, kernel, task))
     return code.finish()
 
 
