@@ -1,7 +1,6 @@
 """The nets of the benchmarks: what is counted, who judges, and what chainrule makes of them."""
 
 import importlib
-import math
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -106,8 +105,8 @@ def test_a_call_is_a_divisor_of_the_checked_steps_and_not_long(bench: Any) -> No
 
 
 def test_made_up_pictures_can_be_learnt_and_are_the_same_each_time(bench: Any) -> None:
-    """The nearest mean of a class, from half of them, names most of the other half."""
-    data, again = (bench("prepare").colours(400) for _ in range(2))
+    """The nearest mean of a class, from some of them, names most of some others."""
+    data, again = (bench("prepare").colours()[:400] for _ in range(2))
     np.testing.assert_array_equal(data.x, again.x)
     assert data.x.shape == (400, 3, 32, 32)
     assert data.x.dtype == np.uint8
@@ -115,4 +114,5 @@ def test_made_up_pictures_can_be_learnt_and_are_the_same_each_time(bench: Any) -
     means = np.stack([x[:200][y[:200] == label].mean(axis=0) for label in range(10)])
     distances = ((x[200:, None] - means) ** 2).sum(axis=2)
     assert (distances.argmin(axis=1) == y[200:]).mean() > 0.9
-    assert math.isclose(float(data.batch(np.arange(2))[0].max()), 1.0, rel_tol=0.02)
+    scaled, _ = data.batch(np.arange(2))
+    np.testing.assert_allclose(scaled, data.x[:2] / 255, rtol=1e-6)
