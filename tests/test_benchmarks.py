@@ -30,7 +30,7 @@ def run(*arguments: str, text: str = "", status: int = 0) -> str:
         env={**os.environ, "PYTHONPATH": str(BENCHMARKS), "OPENBLAS_NUM_THREADS": "1"},
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=600,
         check=False,
     )
     assert done.returncode == status, done.stdout + done.stderr
