@@ -76,7 +76,7 @@ def product(task: Task) -> Runner:
 def whole(folder: Path) -> float:
     mnist = Mnist.load(folder)
     rng = np.random.default_rng(0)
-    model = _net(W1.net, first_weights(rng))
+    model = build(W1.net, first_weights(rng))
     step = _stepper(model, W1, _loss_of(model), fused=True)
     pixels, labels = torch.from_numpy(mnist.train_x), torch.from_numpy(mnist.train_y)
     for rows in torch.from_numpy(orders(rng, len(labels)).reshape(-1, W1.batch)):
@@ -131,7 +131,8 @@ def _module(layer: nets.Layer, shape: nets.Shape) -> nn.Module:
     raise TypeError(layer)
 
 
-def _net(net: nets.Net, weights: Weights) -> nn.Sequential:
+def build(net: nets.Net, weights: Weights) -> nn.Sequential:
+    """A net with these weights, of modules that PyTorch's users would take."""
     model = nn.Sequential(*_modules(net.layers, net.in_shape))
     for parameter, array in zip(model.parameters(), weights, strict=True):
         parameter.data = torch.from_numpy(array.copy())
@@ -140,7 +141,7 @@ def _net(net: nets.Net, weights: Weights) -> nn.Sequential:
 
 def _model(task: Task) -> nn.Sequential:
     torch.set_num_threads(task.threads)
-    return _net(task.work.net, task.weights)
+    return build(task.work.net, task.weights)
 
 
 def _loss_of(model: torch.nn.Module) -> Callable:

@@ -219,9 +219,17 @@ SMALL = np.zeros((2, 1, 6, 8), np.uint8)
         (data.Cutout(2, fill=0.5), "expected a whole number from 0 to 255"),
         (data.RandomAffine(shift=1e4), "reaches too far for pictures of"),
         (data.RandomApply(data.Cutout(7)), "size is 7"),
+        (data.Compose((data.Cutout(2), data.RandomCrop(7))), "padding is 7"),
         (data.Compose((data.Cutout(2), data.Cutout(7))), "size is 7"),
     ],
 )
 def test_settings_that_do_not_go_with_the_pictures(augment: Any, message: str) -> None:
     with pytest.raises(OptionError, match=message):
         augment(SMALL, KEY)
+
+
+def test_pictures_of_too_many_pixels() -> None:
+    # Without memory: all of it is one byte.
+    x = np.broadcast_to(np.uint8(0), (1, 1, 5000, 4000))
+    with pytest.raises(OptionError, match="got pictures of 5000 x 4000; expected less than 16,777"):
+        data.ElasticTransform()(x, KEY)

@@ -1,5 +1,6 @@
 """Layers of convolution, pooling and padding: what they refuse, and how they are written."""
 
+import json
 from collections.abc import Callable
 
 import numpy as np
@@ -131,3 +132,16 @@ def test_every_size_of_same_padding_keeps_the_size() -> None:
         for dilation in (1, 2):
             layer = nn.Conv2d(1, 2, kernel, padding="same", dilation=dilation)
             assert layer(x).shape == (1, 2, 6, 7)
+
+
+def test_options_of_numpy_s_numbers_go_into_descriptions() -> None:
+    three, half = np.int64(3), np.float64(0.5)
+    for layer in (
+        nn.Upsample((three, three)),
+        nn.Upsample(scale_factor=half),
+        nn.AvgPool2d(three, divisor_override=three),
+        nn.AdaptiveMaxPool2d((None, three)),
+        nn.ReflectionPad2d(three),
+    ):
+        again = nn.from_config(json.loads(json.dumps(nn.to_config(layer))))
+        assert repr(again) == repr(layer)

@@ -25,6 +25,8 @@ def agree(
 ) -> None:
     """Values, gradients, and to second order the gradients of <gradients, directions>, in both.
 
+    To second order also forward mode: <weight, J directions> is <gradients, directions>.
+
     `run` is given one function that computes all of ours, and may compile it.
     """
     tensors = [torch.from_numpy(array).requires_grad_() for array in arrays]
@@ -32,22 +34,28 @@ def agree(
     weight = numbers(tuple(y.shape), 7)
     directions = [numbers(array.shape, 8 + i) for i, array in enumerate(arrays)]
 
-    def slope(weight: Any, *inputs: Any) -> Any:
-        gradients = cr.vjp(ours, *inputs)[1](cr.tanh(ours(*inputs)) * weight)
-        return sum((g * d).sum() for g, d in zip(gradients, directions, strict=True))
-
     def everything(weight: Any, *inputs: Any) -> list:
+        def slope(*inputs: Any) -> Any:
+            gradients = cr.vjp(ours, *inputs)[1](cr.tanh(ours(*inputs)) * weight)
+            return sum((g * d).sum() for g, d in zip(gradients, directions, strict=True))
+
         out, pull = cr.vjp(ours, *inputs)
         if order < 2:
             return [out, *pull(weight)]
-        bend = cr.vjp(lambda *inputs: slope(weight, *inputs), *inputs)[1]
-        return [out, *pull(weight), *bend(np.ones(()))]
+        bend = cr.vjp(slope, *inputs)[1]
+        tangent = cr.jvp(ours, inputs, tuple(directions))[1]
+        return [out, *pull(weight), *bend(np.ones(())), (tangent * weight).sum()]
+
+    def along(gradients: tuple) -> Any:
+        pairs = zip(gradients, directions, strict=True)
+        return sum((g * torch.from_numpy(d)).sum() for g, d in pairs)
 
     w = torch.from_numpy(weight)
-    expected = [y, *torch.autograd.grad(y, tensors, w, retain_graph=True)]
+    first = torch.autograd.grad(y, tensors, w, retain_graph=True)
+    expected = [y, *first]
     if order == 2:
         slopes = torch.autograd.grad(y, tensors, torch.tanh(y) * w, create_graph=True)
-        pairs = zip(slopes, map(torch.from_numpy, directions), strict=True)
-        expected += torch.autograd.grad(sum((g * d).sum() for g, d in pairs), tensors)
+        expected += torch.autograd.grad(along(slopes), tensors)
+        expected.append(along(first))
     for got, want in zip(run(everything)(weight, *arrays), expected, strict=True):
         np.testing.assert_allclose(got, want.detach().numpy(), rtol=BOUND, atol=BOUND)

@@ -215,5 +215,6 @@ def test_averaged_weights_are_those_looked_at() -> None:
     run = cr.fit(model, data, epochs=3, batch_size=20, optimizer=averaging, show=False)
     _, losses = vis.loss_line(run, data=data, points=2, reach=(0, 1))
     assert losses[1] == pytest.approx(run.evaluate(data).loss, rel=1e-5)
+    assert np.array_equal(vis.filter_weights(run)[:, 0, 0], run.averages["0.weight"])
     rows = vis.layer_outputs(run, data, "")
     np.testing.assert_allclose(rows, run.outputs(data), rtol=1e-4, atol=1e-5)

@@ -232,8 +232,8 @@ REFUSED = [
     (lambda d, r: vis.maximise(d.model), OptionError, "shape of the model's images is not known"),
     (lambda d, r: vis.Ascent(rate=-1), OptionError, "rate is -1"),
     (lambda d, r: vis.embedding(d, method="umap"), OptionError, "unknown method 'umap'"),
-    (lambda d, r: vis.confusion(d.model), OptionError, "expected a run, .*a Sequential"),
-    (lambda d, r: vis.surface(d.model), OptionError, "expected a run, .*a Sequential"),
+    (lambda d, r: vis.confusion(d.model), DtypeError, "expected a run, .*a Sequential"),
+    (lambda d, r: vis.surface(d.model), DtypeError, "expected a run, .*a Sequential"),
     (lambda d, r: vis.surface(d, points=1), OptionError, "points is 1; expected"),
 ]
 

@@ -21,7 +21,6 @@ from chainrule.compiler.target import Target
 from chainrule.compiler.windows import emit_windows
 from chainrule.graph.node import Node
 
-_LOOPS = {"map": loops.emit_map, "rows": loops.emit_rows, "windows": emit_windows}
 _CONVOLUTIONS = {"convolution": DirectConvolution, "slope": WeightConvolution}
 
 
@@ -32,6 +31,7 @@ class Kernel:
     The division depends on shapes alone, never on the number of threads. `ahead` are selections of
     rows that the next step begins with: their memory is asked for in the course of this one.
     `prologue` makes the rows of a product's first argument, band by band, just before their use.
+    Where nothing is written over what is read, elements may be computed `again`.
     """
 
     name: str
@@ -41,6 +41,7 @@ class Kernel:
     tasks: int
     ahead: tuple[Node, ...] = ()
     prologue: Group | None = None
+    again: bool = False
 
     def rows(self) -> int:
         return self.group.dims[self.axis] if self.group.dims else 1
@@ -91,10 +92,12 @@ def emit_kernel(
     elif kernel.group.kind in _CONVOLUTIONS:
         convolution = _CONVOLUTIONS[kernel.group.kind](body, inner)
         _in_tasks(code, kernel, task, convolution.emit)
+    elif kernel.group.kind == "rows":
+        loops.emit_rows(code, body, *_bounds(code, kernel, task), again=kernel.again)
+    elif kernel.group.kind == "windows":
+        emit_windows(code, body, *_bounds(code, kernel, task))
     else:
-        start, length = _bounds(code, kernel, task)
-        emit = _LOOPS[kernel.group.kind]
-        emit(code, body, start, length)
+        loops.emit_map(code, body, *_bounds(code, kernel, task))
     return code.finish()
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -18,7 +19,8 @@ _TYPES = {
     **{f"{kind}{size}": ir.IntType(8 * size) for kind in "iu" for size in (1, 2, 4, 8)},
 }
 _BOOL = np.dtype(np.bool_)
-_INT = np.dtype(np.int64)
+_INT, _INT32 = np.dtype(np.int64), np.dtype(np.int32)
+_FIRST = ir.IntType(32)(0)
 _FUSE = ("contract",)
 """Lets LLVM join a product and a sum into one instruction with one rounding."""
 
@@ -79,6 +81,25 @@ def _comparison(sign: str) -> Callable:
     return method
 
 
+# LLVM's text of a type or a constant is written once for each object, so that these are shared.
+@cache
+def _type(dtype: np.dtype, width: int) -> ir.Type:
+    element = element_type(dtype)
+    return element if width == 1 else ir.VectorType(element, width)
+
+
+@cache
+def _constant(dtype: np.dtype, width: int, content: bytes) -> ir.Constant:
+    """A number, as its bytes, in every lane."""
+    one = ir.Constant(element_type(dtype), np.frombuffer(content, dtype)[0].item())
+    return one if width == 1 else ir.Constant(_type(dtype, width), [one] * width)
+
+
+@cache
+def _undefined(dtype: np.dtype, width: int) -> ir.Constant:
+    return ir.Constant(_type(dtype, width), ir.Undefined)
+
+
 class Lanes:
     """Elementwise arithmetic on `width` elements at a time (1: plain scalars)."""
 
@@ -88,14 +109,11 @@ class Lanes:
         self.target = target
 
     def type_of(self, dtype: np.dtype) -> ir.Type:
-        element = element_type(dtype)
-        return element if self.width == 1 else ir.VectorType(element, self.width)
+        return _type(dtype, self.width)
 
     def constant(self, number: Any, dtype: np.dtype) -> Value:
         """A number in every lane."""
-        one = ir.Constant(element_type(dtype), dtype.type(number).item())
-        whole = one if self.width == 1 else ir.Constant(self.type_of(dtype), [one] * self.width)
-        return Value(dtype, whole)
+        return Value(dtype, _constant(dtype, self.width, dtype.type(number).tobytes()))
 
     def number(self, number: Any) -> Value:
         """A Python number, which yields to the dtype of what it meets."""
@@ -105,11 +123,8 @@ class Lanes:
         """A scalar in every lane."""
         if self.width == 1 or isinstance(value.ir.type, ir.VectorType):
             return value
-        index = ir.IntType(32)
-        vector = ir.Constant(self.type_of(value.dtype), ir.Undefined)
-        one = self.ir.insert_element(vector, value.ir, index(0))
-        zeros = ir.Constant(ir.VectorType(index, self.width), [0] * self.width)
-        spread = self.ir.shuffle_vector(one, one, zeros)
+        one = self.ir.insert_element(_undefined(value.dtype, self.width), value.ir, _FIRST)
+        spread = self.ir.shuffle_vector(one, one, _constant(_INT32, self.width, bytes(4)))
         return Value(value.dtype, spread, weak=value.weak)
 
     def cast(self, x: Value, dtype: np.dtype) -> Value:
@@ -146,6 +161,9 @@ class Lanes:
 
     def promote(self, *values: Value) -> list[Value]:
         """Operands in the dtype in which an op on them computes, each in all lanes."""
+        dtypes = {value.dtype for value in values if value.ir is not None and not value.weak}
+        if len(dtypes) == 1 and all(value.ir is not None and not value.weak for value in values):
+            return [self.splat(value) for value in values]
         dtype = result_dtype(*(value.aval for value in values))
         return [self.splat(self.cast(value, dtype)) for value in values]
 

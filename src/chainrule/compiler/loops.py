@@ -45,15 +45,27 @@ def _along(code: Code, body: Body, index: tuple, start: Any, length: Any) -> Non
 
 
 def in_parts(
-    code: Code, start: Any, length: Any, width: int, visit: Callable[[Any, Part], None]
+    code: Code,
+    start: Any,
+    length: Any,
+    width: int,
+    visit: Callable[[Any, Part], None],
+    *,
+    again: bool = False,
 ) -> None:
     """visit(i, part) for parts of `width` elements; the last one may have fewer.
 
+    Where some may be visited `again`, it begins earlier instead: one piece of code serves all.
     Where the length is not known yet, what does not fill a part is visited one by one.
     """
     whole = Part(width, width)
     if isinstance(length, int):
         count, rest = parts_of(length, width)
+        if again and count and rest is not None:
+            with code.loop(0, length, width) as i:
+                early = code.ir.icmp_signed("<", i, I64(length - width))
+                visit(code.plus(start, code.ir.select(early, i, I64(length - width))), whole)
+            return
         if count:
             with code.loop(start, code.plus(start, count * width), width) as i:
                 visit(i, whole)
@@ -77,11 +89,11 @@ def _store_at(code: Code, body: Body, index: tuple, part: Part) -> None:
         code.store(value, body.addresses(node), place, part)
 
 
-def emit_rows(code: Code, body: Body, start: Any, length: Any) -> None:
+def emit_rows(code: Code, body: Body, start: Any, length: Any, *, again: bool = False) -> None:
     """Rows with their folds: short ones side by side, others one after another."""
     if body.group.dims[1] <= _NARROW and body.group.dims[0] > _NARROW:
-        width = body.widest()
-        in_parts(code, start, length, width, lambda row, part: _columns(code, body, row, part))
+        visit = lambda row, part: _columns(code, body, row, part)  # noqa: E731
+        in_parts(code, start, length, body.widest(), visit, again=again)
         return
     with code.loop(start, code.plus(start, length)) as row:
         _row(code, body, row)

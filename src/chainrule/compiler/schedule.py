@@ -82,6 +82,8 @@ class Schedule:
         for group in self._in_order():
             self.when[group] = self._earliest(group)
         self.phases = self._phases()
+        for kernel in self.kernels:
+            kernel.again = not any(node in self.donated for node in kernel.group.stored)
 
     @property
     def kernels(self) -> list[Kernel]:

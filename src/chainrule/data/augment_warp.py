@@ -31,6 +31,8 @@ _UNIT = 1 << 16
 """Affine places are integers in this unit of a pixel."""
 _REACH = 1 << 14
 """Pixels from the corner up to which those integers have room in int32."""
+_PIXELS = 1 << 24
+"""Pixels with their border that float32 can number."""
 _STRONGEST = 60.0
 """Degrees of shear; beyond, little is left of a picture."""
 _LEVELS = 256
@@ -61,6 +63,12 @@ class Warp(Augmentation):
     def check(self, image_shape: tuple[int, ...], dtype: np.dtype) -> None:
         super().check(image_shape, dtype)
         check_fill(type(self).__name__, self.fill, dtype)
+        high, wide = image_shape[1:]
+        if (high + 3) * (wide + 3) > _PIXELS:
+            raise OptionError(
+                f"{type(self).__name__}: got pictures of {high} x {wide}; expected less than "
+                f"{_PIXELS:,} pixels. Make them smaller first."
+            )
 
     def apply(self, x: Any, key: Any, whole: bool) -> Any:
         count, _, height, width = shape_of(x)

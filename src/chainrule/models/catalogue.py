@@ -49,11 +49,19 @@ class Architecture:
 
 
 def _of_depths(
-    make: Callable[..., Module], name: str, depths: tuple[int, ...], *facts: Any, **options: Any
+    make: Callable[..., Module],
+    name: str,
+    depths: tuple[int, ...],
+    about: str,
+    sample: tuple[int, ...],
+    classes: int,
+    **options: Any,
 ) -> dict[str, Architecture]:
     """The models that differ in depth: `name` has {} where it is written."""
     return {
-        name.format(depth): Architecture(make, *facts, MappingProxyType({"depth": depth} | options))
+        name.format(depth): Architecture(
+            make, about, sample, classes, MappingProxyType({"depth": depth, **options})
+        )
         for depth in depths
     }
 

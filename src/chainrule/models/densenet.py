@@ -90,7 +90,7 @@ class DenseNet(Module):
 
     def __init__(self, in_shape: Sequence[int], classes: int, depth: int = 121, init: Init = HE):
         if depth not in _PLANS:
-            raise unknown("depth of DenseNet", depth, _PLANS)
+            raise unknown("depth of DenseNet", depth, map(str, _PLANS))
         self.in_shape = picture_shape(f"densenet{depth}", in_shape, least=29, instead="resnet20")
         self.classes = classes
         self.depth = depth

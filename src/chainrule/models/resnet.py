@@ -181,7 +181,7 @@ class ResNet(Module):
 
     def __init__(self, in_shape: Sequence[int], classes: int, depth: int = 50, init: Init = HE):
         if depth not in _DEPTHS:
-            raise unknown("depth of ResNet", depth, _DEPTHS)
+            raise unknown("depth of ResNet", depth, map(str, _DEPTHS))
         self.in_shape = picture_shape(f"resnet{depth}", in_shape, least=1)
         self.classes = classes
         self.depth = depth

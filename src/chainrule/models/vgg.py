@@ -55,7 +55,7 @@ class VGG(Module):
         init: Init = HE,
     ):
         if depth not in _CONVOLUTIONS:
-            raise unknown("depth of VGG", depth, _CONVOLUTIONS)
+            raise unknown("depth of VGG", depth, map(str, _CONVOLUTIONS))
         self.in_shape = picture_shape(f"vgg{depth}", in_shape, least=32, instead="deep")
         self.classes = classes
         self.depth = depth

@@ -133,7 +133,7 @@ class AvgPooling(Pooling):
         self.ceil_mode = bool(ceil_mode)
         self.count_include_pad = bool(count_include_pad)
         if divisor_override is not None:
-            count(name, "divisor_override", divisor_override)
+            divisor_override = count(name, "divisor_override", divisor_override)
         self.divisor_override = divisor_override
 
     def options(self) -> dict[str, Any]:

@@ -2,6 +2,8 @@
 
 from typing import Any
 
+import numpy as np
+
 from chainrule import ops
 from chainrule.nn.module import Module
 from chainrule.ops.resize import check_resize
@@ -35,8 +37,8 @@ class Upsample(Module):
         align_corners: bool | None = None,
     ):
         check_resize("Upsample", size, scale_factor, mode, align_corners)
-        self.size = tuple(size) if isinstance(size, list) else size
-        self.scale_factor = tuple(scale_factor) if isinstance(scale_factor, list) else scale_factor
+        self.size = _plain(size)
+        self.scale_factor = _plain(scale_factor)
         self.mode = mode
         self.align_corners = align_corners
 
@@ -47,6 +49,13 @@ class Upsample(Module):
 
     def forward(self, x: Any) -> Any:
         return ops.interpolate(x, self.size, self.scale_factor, self.mode, bool(self.align_corners))
+
+
+def _plain(value: Any) -> Any:
+    """Numbers of NumPy as Python's, and lists as tuples, so that JSON can hold them."""
+    if isinstance(value, (tuple, list)):
+        return tuple(map(_plain, value))
+    return value.item() if isinstance(value, np.generic) else value
 
 
 class PixelShuffle(Module):

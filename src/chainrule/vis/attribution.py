@@ -62,7 +62,7 @@ def input_gradient(
     with subject.ready():
         chosen = subject.target(look.inputs, target)
         total = sum(
-            subject.gradients(x[i : i + _BATCH], chosen)[1].sum(axis=0)
+            subject.gradients(x[i : i + _BATCH], chosen).sum(axis=0)
             for i in range(0, len(x), _BATCH)
         )
     return (np.asarray(total) / len(x)).reshape(look.picture.shape)
@@ -114,7 +114,7 @@ def integrated_gradients(
         chosen = subject.target(look.inputs, target)
         for first in range(0, steps, _BATCH):
             x = start + shares[first : first + _BATCH] * (look.inputs - start)
-            total += subject.gradients(x.astype(look.inputs.dtype), chosen)[1].sum(axis=0)
+            total += subject.gradients(x.astype(look.inputs.dtype), chosen).sum(axis=0)
     return ((look.inputs - start)[0] * total / steps).reshape(look.picture.shape)
 
 

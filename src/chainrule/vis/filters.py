@@ -83,7 +83,8 @@ def filter_weights(model: Any, layer: str | None = None) -> np.ndarray:
     """
     subject = Subject.of(model)
     path = _first(subject.model) if layer is None else layer
-    return _pictures(subject, path, dict(subject.model.state_dict()))
+    averages = {} if subject.run is None else subject.run.averages
+    return _pictures(subject, path, {**subject.model.state_dict(), **averages})
 
 
 def _first(model: nn.Module) -> str:
@@ -137,21 +138,14 @@ def filters(
     """
     subject = Subject.of(model)
     place = _first(subject.model) if layer is None else layer
-    sides = {"after training" if before is not None else "": filter_weights(subject, place)}
+    kernels = filter_weights(subject, place)
+    boards = {"": _board(kernels)}
     if before is not None:
-        state = before if isinstance(before, Mapping) else Subject.of(before).model.state_dict()
-        first = _pictures(subject, place, state)
-        if first.shape != (now := next(iter(sides.values()))).shape:
-            raise ShapeError(
-                f"the filters of {place!r} have shape {now.shape}, and before they had "
-                f"{first.shape}; give the weights of a model of the same shape."
-            )
-        sides = {"before training": first, **sides}
-    boards = {when: _board(kernels) for when, kernels in sides.items()}
-    kernels = next(iter(sides.values()))
+        first = _kernels_before(subject, place, before, kernels.shape)
+        boards = {"before training": _board(first), "after training": boards[""]}
     high, wide = next(iter(boards.values())).shape[:2]
     height = min(max(4.6 * high / wide, 1.6), 7.0) + 1.2
-    figure, (row,) = canvas.panels(1, len(sides), (max(4.6 * len(sides) + 0.8, 6.4), height))
+    figure, (row,) = canvas.panels(1, len(boards), (max(4.6 * len(boards) + 0.8, 6.4), height))
     if _coloured(kernels):
         for axes, (when, board) in zip(row, boards.items(), strict=True):
             axes.imshow(canvas.opaque(board), interpolation="nearest")
@@ -165,6 +159,19 @@ def filters(
         figure, f"filters of layer {titled(subject.model, place)}, {_described(kernels)}"
     )
     return canvas.finished(figure, path)
+
+
+def _kernels_before(
+    subject: Subject, place: str, before: Any, shape: tuple[int, ...]
+) -> np.ndarray:
+    state = before if isinstance(before, Mapping) else Subject.of(before).model.state_dict()
+    kernels = _pictures(subject, place, state)
+    if kernels.shape != shape:
+        raise ShapeError(
+            f"the filters of {place!r} have shape {shape}, and before they had {kernels.shape}; "
+            "give the weights of a model of the same shape."
+        )
+    return kernels
 
 
 def _coloured(kernels: np.ndarray) -> bool:

@@ -55,7 +55,7 @@ def maps(model: Any, image: Any, layer: str | None = None, *, path: StrPath | No
 
     Args:
         model: a model or a run.
-        image: see `Subject.look`: a row of pixels, (H, W) or (channels, H, W).
+        image: a row of pixels, (H, W) or (channels, H, W); bytes, or floats as the model sees them.
         layer: its path; by default the layers of the net in turn, where they are many some of them.
         path: a file to write: .png, .svg or .pdf.
 

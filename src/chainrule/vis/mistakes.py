@@ -10,7 +10,7 @@ from chainrule.settings import count as checked_count
 from chainrule.train import Run
 from chainrule.train.inference import true_ids
 from chainrule.vis import canvas
-from chainrule.vis.subject import Subject
+from chainrule.vis.subject import Subject, check_run
 from chainrule.writing import StrPath
 
 _COUNTED = 20
@@ -39,6 +39,7 @@ def worst_mistakes(run: Run, data: Any = None, count: int = 25) -> list[Mistake]
         count: how many at most; there may be fewer.
 
     Raises:
+        DtypeError: it is no run.
         OptionError: the run predicts numbers.
         ShapeError, DataError: data that does not fit.
     """
@@ -58,12 +59,7 @@ def worst_mistakes(run: Run, data: Any = None, count: int = 25) -> list[Mistake]
 
 
 def _classifier(run: Any) -> Subject:
-    if not isinstance(run, Run):
-        raise OptionError(
-            f"expected a run, which knows its classes, got a {type(run).__name__}. Give what "
-            "chainrule.fit or chainrule.load_run gave."
-        )
-    if not run.info.classes:
+    if not check_run(run).info.classes:
         raise OptionError("only a classifier has mistakes to show; this run predicts numbers.")
     return Subject.of(run)
 
@@ -78,6 +74,7 @@ def mistakes(run: Run, data: Any = None, *, count: int = 25, path: StrPath | Non
         path: a file to write: .png, .svg or .pdf.
 
     Raises:
+        DtypeError: it is no run.
         OptionError: the run predicts numbers.
         DataError: it makes no mistake on this data.
         ShapeError: the samples are no pictures.
@@ -118,6 +115,7 @@ def confusion(run: Run, data: Any = None, *, path: StrPath | None = None) -> Any
         path: a file to write: .png, .svg or .pdf.
 
     Raises:
+        DtypeError: it is no run.
         OptionError: the run predicts numbers.
         ShapeError, DataError: data that does not fit.
         MissingExtraError: Matplotlib is not installed.

@@ -87,7 +87,7 @@ class Subject:
             ShapeError: it is no image, its channels stand last, or it is of another size.
         """
         array = as_numbers(image)
-        if array.dtype.kind not in "biuf":
+        if array.dtype.kind not in "iuf":
             raise DtypeError(f"the image has dtype {array.dtype}; expected numbers.")
         if not np.isfinite(array).all():
             raise DataError("the image holds NaN or infinity; expected finite numbers.")
@@ -142,13 +142,13 @@ class Subject:
 
     def shown(self, sample: np.ndarray) -> np.ndarray:
         """A sample's numbers between 0 and 1, to look at; the shape stays."""
-        scale = self.bytes_scale
         if sample.dtype.kind != "f":
             return np.asarray(sample, np.float32) / 255
-        if scale is not None:
-            return np.clip(scale.inverse()(sample) / 255, 0.0, 1.0)
         low, high = float(sample.min()), float(sample.max())
-        return np.asarray((sample - low) / ((high - low) or 1.0), np.float32)
+        scale = self.bytes_scale
+        if scale is None or (self.run is None and (low < 0 or high > 1)):
+            return np.asarray((sample - low) / ((high - low) or 1.0), np.float32)
+        return np.clip(scale.inverse()(sample) / 255, 0.0, 1.0)
 
     def black(self, inputs: np.ndarray) -> np.ndarray:
         """What a black image is to the model, of the shape of these inputs."""
@@ -184,10 +184,10 @@ class Subject:
         """The outputs for a target, one for each sample; see `scores_of`."""
         return scores_of(self.model(x), target)
 
-    def gradients(self, x: np.ndarray, target: int) -> tuple[np.ndarray, np.ndarray]:
-        """Scores (N,), and each one's gradient by its own sample: the shape of x."""
+    def gradients(self, x: np.ndarray, target: int) -> np.ndarray:
+        """The gradient of each sample's score by the sample: the shape of x."""
         value, pull = vjp(lambda inputs: self.scores(inputs, target), x)
-        return np.asarray(value), np.asarray(pull(np.ones_like(value))[0])
+        return np.asarray(pull(np.ones_like(value))[0])
 
     def target(self, inputs: np.ndarray, target: int | None) -> int:
         """The output to look for: what is asked for, or the one that the model decides for."""
@@ -200,6 +200,20 @@ class Subject:
         """What an output stands for."""
         names = self.classes
         return names[target] if target < len(names) else str(target)
+
+
+def check_run(value: Any) -> Run:
+    """Return `value` when it is a run.
+
+    Raises:
+        DtypeError: it is none.
+    """
+    if not isinstance(value, Run):
+        raise DtypeError(
+            f"expected a run, which knows its classes, loss and data, got a {type(value).__name__}."
+            " Give what chainrule.fit or chainrule.load_run gave."
+        )
+    return value
 
 
 def _dtype_of(model: nn.Module) -> np.dtype:

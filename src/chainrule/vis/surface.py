@@ -7,7 +7,7 @@ import numpy as np
 
 from chainrule import rng
 from chainrule.data import Dataset
-from chainrule.errors import OptionError, RunError, import_extra, unknown
+from chainrule.errors import RunError, import_extra, unknown
 from chainrule.settings import count as checked_count
 from chainrule.tensor import Tensor
 from chainrule.train import Run
@@ -15,7 +15,7 @@ from chainrule.train.inference import evaluating
 from chainrule.vis import canvas
 from chainrule.vis.embedding import spread
 from chainrule.vis.filters import initial_weights
-from chainrule.vis.subject import Subject
+from chainrule.vis.subject import Subject, check_run
 from chainrule.writing import StrPath
 
 Weights = Mapping[str, np.ndarray]
@@ -27,12 +27,7 @@ class _Loss:
     """The mean loss of a run's model on some samples, as a function of its weights."""
 
     def __init__(self, run: Any, data: Any, samples: int):
-        if not isinstance(run, Run):
-            raise OptionError(
-                f"expected a run, which knows its loss, got a {type(run).__name__}. Give what "
-                "chainrule.fit or chainrule.load_run gave."
-            )
-        self.run = run
+        self.run = check_run(run)
         whole = Subject.of(run).samples(data)
         self.data: Dataset = whole[spread(len(whole), samples)]
         self.inputs = [
@@ -76,7 +71,8 @@ def loss_line(
     Shape: places (points,), losses (points,).
 
     Raises:
-        OptionError: no run, or weights of another model.
+        DtypeError: it is no run.
+        OptionError: weights of another model, or fewer than 2 points.
         RunError: the weights with which the run began are not known.
 
     Reference: Goodfellow, Vinyals and Saxe, "Qualitatively characterizing neural network
@@ -162,7 +158,8 @@ def loss_plane(
     Shape: places (points,), losses (points, points).
 
     Raises:
-        OptionError: no run.
+        DtypeError: it is no run.
+        OptionError: fewer than 2 points.
     """
     checked_count("loss_plane", "points", points, 2)
     loss = _Loss(run, data, samples)
@@ -203,7 +200,8 @@ def surface(
         path: a file to write: .png, .svg or .pdf.
 
     Raises:
-        OptionError: no run, or a start of another model.
+        DtypeError: it is no run.
+        OptionError: a start of another model, or fewer than 2 points.
         MissingExtraError: Matplotlib is not installed.
     """
     try:
