@@ -112,6 +112,10 @@ class Body:
             place = self.code.plus(place, self.code.times(i, step))
         return place
 
+    def own_place(self, node: Node, index: Sequence) -> Any:
+        """The number of the element of a member's own buffer that stands at an index."""
+        return self.place(self.places.own(node, self.group.dims), index)
+
     def _folded_ahead(self, node: Node, index: Sequence, part: Part) -> Value:
         """A fold of the middle axis of three, at a place of the two others."""
         x = node.args[0]

@@ -18,7 +18,6 @@ from chainrule.compiler.geometry import Geometry, convolution_tile
 from chainrule.compiler.lanes import Value
 from chainrule.compiler.product import spread
 from chainrule.compiler.segments import Segment
-from chainrule.ops.lowering import View
 
 _UNROLLED = 11
 """Places of a kernel along a row that are written out one after another."""
@@ -232,7 +231,7 @@ class _RowOfTiles:
 
     def _finish(self, j: Any, totals: Sequence, parts: list[Part]) -> None:
         """What follows the sums, still in registers, and the stores."""
-        code, body, whole = self.code, self.body, View.whole(self.body.group.dims)
+        code, body = self.code, self.body
         before = iter(totals)
         lane = code.plus(self.run.first, j)
         for i in range(self.rows):
@@ -245,4 +244,4 @@ class _RowOfTiles:
                 memo = {self.node: Value(self.dtype, next(before))}
                 values = [body.value(node, at, part, memo) for node in body.group.stored]
                 for node, value in zip(body.group.stored, values, strict=True):
-                    code.store(value, body.addresses(node), body.place(whole, at), part)
+                    code.store(value, body.addresses(node), body.own_place(node, at), part)

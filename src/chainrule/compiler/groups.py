@@ -258,7 +258,9 @@ class Fusion:
             if is_number(root) or root in along:
                 continue
             view = self.places.on(arg, node.aval.shape, dims)
-            if view is None or (root in group.roles and not _in_step(view, group, role, root)):
+            if view is None:
+                return False
+            if root in group.roles and not _in_step(self.places, view, group, role, root):
                 return False
         return True
 
@@ -297,14 +299,17 @@ class Fusion:
             view = self.places.on(fold.args[0], fold.args[0].aval.shape, dims)
             root = self.places.refs[fold.args[0]].root
             return (
-                group.dims == dims and view is not None and _in_step(view, group, FULL, root)
+                group.dims == dims
+                and view is not None
+                and _in_step(self.places, view, group, FULL, root)
             )
         plain = all(callable(node.op.emit) for node in group.roles)
         if not plain or math.prod(group.dims) != math.prod(dims):
             return False
         trial = Group("rows", dims, dict(group.roles))
         view = self.places.on(fold.args[0], fold.args[0].aval.shape, dims)
-        if view is None or not _in_step(view, trial, FULL, self.places.refs[fold.args[0]].root):
+        root = self.places.refs[fold.args[0]].root
+        if view is None or not _in_step(self.places, view, trial, FULL, root):
             return False
         inlined = [node for node in group.roles if node in self.inlined]
         if not all(self._reads(trial, FULL, node, inlined) for node in group.roles):
@@ -334,11 +339,11 @@ class Fusion:
         return [root for root in found if root not in group.roles and not is_number(root)]
 
 
-def _in_step(view: View, group: Group, role: str, root: Node) -> bool:
+def _in_step(places: Places, view: View, group: Group, role: str, root: Node) -> bool:
     """Whether a member is read at the very element where it has just been computed."""
     own = group.roles[root]
     if own == FULL:
-        return role == FULL and view == View.whole(group.dims)
+        return role == FULL and view == places.own(root, group.dims)
     rows = group.dims[:1]
     if role == ROW:
         return view == View.whole(rows)

@@ -10,7 +10,7 @@ from chainrule.compiler.code import I64, Code, Part, parts_of
 from chainrule.compiler.groups import FULL, ROW, levels, stages
 from chainrule.compiler.lanes import Value
 from chainrule.graph.node import Node
-from chainrule.ops.lowering import Fold, View
+from chainrule.ops.lowering import Fold
 
 _HELD = 4
 """Rows of up to so many vectors are held in registers while they are worked on."""
@@ -82,11 +82,10 @@ def in_parts(
 
 def _store_at(code: Code, body: Body, index: tuple, part: Part) -> None:
     memo: dict = {}
-    place = body.place(View.whole(body.group.dims), index)
     # All are computed before any is stored, for some may be stored where others are read.
     values = [body.value(node, index, part, memo) for node in body.group.stored]
     for node, value in zip(body.group.stored, values, strict=True):
-        code.store(value, body.addresses(node), place, part)
+        code.store(value, body.addresses(node), body.own_place(node, index), part)
 
 
 def emit_rows(code: Code, body: Body, start: Any, length: Any, *, again: bool = False) -> None:
@@ -198,9 +197,9 @@ def _stage(
         memo.update(rows)
         for node, total in totals.items():
             _add(code, body, node, total, [row, start], part, memo)
-        place = code.plus(code.times(row, length), start)
         values = [body.value(node, [row, start], part, memo) for node in shown]
         for node, value in zip(shown, values, strict=True):
+            place = body.own_place(node, (row, start))
             code.store(value, body.addresses(node), place, part)
 
     if kept is not None:

@@ -12,7 +12,7 @@ from typing import NamedTuple
 import numpy as np
 
 from chainrule.aval import Aval, aval_of
-from chainrule.compiler.batch_last import batch_last
+from chainrule.compiler.batch_last import Direct, Windowed, batch_last
 from chainrule.compiler.lanes import supported
 from chainrule.compiler.nodes import COPY, call, moves, spliced
 from chainrule.graph.graph import Graph
@@ -34,6 +34,10 @@ from chainrule.ops.lowering import (
 )
 from chainrule.ops.table import Op
 
+_PAGE = 4096
+"""Bytes after which lines meet in the same set of the first cache."""
+_APART = 5 * 64
+"""Bytes by which channels then lie further apart: some lines, so that they spread over the sets."""
 WORDS = 4
 """64-bit words that Philox makes at once."""
 
@@ -128,6 +132,40 @@ class Selection(NamedTuple):
     sizes: tuple[int, ...]
 
 
+def spaced(graph: Graph) -> dict[Node, int]:
+    """For arrays of channels that would lie whole pages apart, how far apart they are put instead.
+
+    A processor keeps lines with equal places in their pages in the same few places of its caches:
+    there the channels of a convolution would push one another out.
+    """
+    kinds = (Direct, Windowed)
+    around = [node for node in graph.calls if isinstance(node.op.emit, kinds)]
+    shapes = {part.aval.shape for node in around for part in (node, *node.args)}
+    users: dict[Node, list[Node]] = {}
+    for node in graph.calls:
+        for arg in node.args:
+            users.setdefault(arg, []).append(node)
+
+    def seen(node: Node) -> bool:
+        """Whether only code that is made here reads it."""
+        return all(seen(user) if moves(user) else computable(user) for user in users.get(node, ()))
+
+    found = {}
+    for node in graph.calls:
+        emit = node.op.emit
+        if isinstance(emit, Direct) and emit.side == "weight":
+            continue
+        if not (callable(emit) or isinstance(emit, kinds)) or node in graph.outputs:
+            continue
+        shape = node.aval.shape
+        if shape not in shapes or len(shape) < 3 or not computable(node):
+            continue
+        plane = math.prod(shape[1:])
+        if shape[0] > 1 and plane * node.aval.dtype.itemsize % _PAGE == 0 and seen(node):
+            found[node] = plane + _APART // node.aval.dtype.itemsize
+    return found
+
+
 class Places:
     """Where the value of each node lies: a node of its own buffer, and the part of it.
 
@@ -138,12 +176,12 @@ class Places:
         self.refs: dict[Node, Ref] = {}
         self.computed: list[Node] = []
         self._copies: dict[Node, Node] = {}
+        self._pitches = spaced(graph)
         for node in graph.nodes:
             if node.op is not None and moves(node):
                 self.refs[node] = self._view(node)
             else:
-                whole = node.aval.shape if isinstance(node.aval, Aval) else ()
-                self.refs[node] = Ref(node, View.whole(whole))
+                self.refs[node] = Ref(node, self._own_view(node))
                 if node.op is not None:
                     self.computed.append(node)
         self.outputs = [self._own(node) for node in graph.outputs]
@@ -154,6 +192,28 @@ class Places:
         for node in (*graph.calls, *self._copies.values(), *self.apart):
             for arg in node.args:
                 self._users.setdefault(arg, []).append(node)
+
+    def _own_view(self, node: Node) -> View:
+        whole = View.whole(node.aval.shape if isinstance(node.aval, Aval) else ())
+        if node not in self._pitches:
+            return whole
+        return whole._replace(strides=(self._pitches[node], *whole.strides[1:]))
+
+    def own(self, node: Node, dims: tuple[int, ...]) -> View:
+        """How a node's own buffer is written along the dims of its group."""
+        if node not in self._pitches:
+            return View.whole(dims)
+        return self.refs[node].view.of(lambda array: array.reshape(dims))
+
+    def room(self, node: Node) -> tuple[int, ...]:
+        """The shape of a buffer, in one run where parts of it lie further apart."""
+        if node not in self._pitches:
+            return node.aval.shape
+        return (node.aval.shape[0] * self._pitches[node],)
+
+    def pitch(self, node: Node, rows: int) -> int:
+        """Elements from one of so many rows of a buffer to the next."""
+        return math.prod(self.room(node)) // rows
 
     def users(self, node: Node) -> list[Node]:
         """The nodes that take a node as an argument."""

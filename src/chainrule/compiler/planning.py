@@ -97,7 +97,7 @@ class Planning:
     def _slot(self, root: Node) -> Slot:
         if not isinstance(root.aval, Aval):
             return Slot("bundle")
-        kind = (root.aval.shape, root.aval.dtype.str)
+        kind = (self.places.room(root), root.aval.dtype.str)
         if root in self.plan.offsets:
             return Slot("arena", *kind, start=self.plan.offsets[root])
         if root.is_constant:

@@ -5,8 +5,9 @@ through all of them, while they are still in the cache, and no thread has to wai
 between. What needs all rows waits for the next phase.
 """
 
+import functools
 import math
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
 from chainrule.aval import Aval
@@ -247,7 +248,7 @@ class Schedule:
             view, axis = self.places.on(arg, shape, dims), 1 if group.kind == "product" else 0
         if view is None:
             return False
-        pitch = self.places.refs[arg].root.aval.size // rows
+        pitch = self.places.pitch(self.places.refs[arg].root, rows)
         inside = sum(
             (size - 1) * step
             for k, (size, step) in enumerate(zip(view.shape, view.strides, strict=True))
@@ -404,6 +405,7 @@ def plan_memory(schedule: Schedule, elsewhere: Iterable[Node]) -> Plan:
     the largest sum of what is alive in one phase: no plan can do with less.
     """
     outside = set(elsewhere)
+    room = functools.cache(functools.partial(_room, schedule.places))
     lives: dict[Node, list[int]] = {}
     for group, when in schedule.when.items():
         for node in group.stored:
@@ -414,33 +416,36 @@ def plan_memory(schedule: Schedule, elsewhere: Iterable[Node]) -> Plan:
             if root in lives:
                 lives[root][1] = max(lives[root][1], when)
     orders = (
-        lambda node: -_room(node),
-        lambda node: (lives[node][0] - lives[node][1], -_room(node)),
-        lambda node: (lives[node][0], -_room(node)),
+        lambda node: -room(node),
+        lambda node: (lives[node][0] - lives[node][1], -room(node)),
+        lambda node: (lives[node][0], -room(node)),
     )
-    plans = [_laid_out(sorted(lives, key=order), lives) for order in orders]
+    plans = [_laid_out(sorted(lives, key=order), lives, room) for order in orders]
     alive = [
-        sum(_room(node) for node, (begin, end) in lives.items() if begin <= when <= end)
+        sum(room(node) for node, (begin, end) in lives.items() if begin <= when <= end)
         for when in range(len(schedule.phases))
     ]
     offsets, size = min(plans, key=lambda plan: plan[1])
     return Plan(offsets, size, max(alive, default=0))
 
 
-def _laid_out(nodes: list[Node], lives: dict[Node, list[int]]) -> tuple[dict[Node, int], int]:
+def _laid_out(
+    nodes: list[Node], lives: dict[Node, list[int]], room: Callable[[Node], int]
+) -> tuple[dict[Node, int], int]:
     """The place of each buffer, given in this order, and the bytes of all."""
     placed: list[tuple[int, int, Node]] = []
     for node in nodes:
         start, begin, end = 0, *lives[node]
         for low, high, other in sorted(placed, key=lambda entry: entry[0]):
             apart = lives[other][1] < begin or lives[other][0] > end
-            if not apart and low < start + _room(node) and start < high:
+            if not apart and low < start + room(node) and start < high:
                 start = high
-        placed.append((start, start + _room(node), node))
+        placed.append((start, start + room(node), node))
     size = max((high for _, high, _ in placed), default=0)
     return {node: low for low, _, node in placed}, size
 
 
-def _room(node: Node) -> int:
+def _room(places: Places, node: Node) -> int:
     """Bytes of a buffer, in whole cache lines, so that two threads never write to one."""
-    return math.ceil(max(1, node.aval.size * node.aval.dtype.itemsize) / 64) * 64
+    elements = math.prod(places.room(node))
+    return math.ceil(max(1, elements * node.aval.dtype.itemsize) / 64) * 64

@@ -10,7 +10,6 @@ from chainrule.compiler.code import Code, Part
 from chainrule.compiler.lanes import Value
 from chainrule.compiler.loops import in_parts
 from chainrule.graph.node import Node
-from chainrule.ops.lowering import View
 from chainrule.ops.window import Frame
 
 
@@ -115,12 +114,12 @@ class _Windows:
             self._store(at, made, part)
 
     def _before(self, at: list, part: Part) -> Value:
-        return self.body.load(self.node, View.whole(self.shape), at, part)
+        own = self.body.places.own(self.node, self.shape)
+        return self.body.load(self.node, own, at, part)
 
     def _store(self, at: list, value: Value, part: Part) -> None:
         code, body = self.code, self.body
         memo = {self.node: value}
         values = [body.value(node, at, part, memo) for node in body.group.stored]
-        place = body.place(View.whole(self.shape), at)
         for node, made in zip(body.group.stored, values, strict=True):
-            code.store(made, body.addresses(node), place, part)
+            code.store(made, body.addresses(node), body.own_place(node, at), part)
