@@ -179,6 +179,32 @@ def test_optimizer_comparison(quick: Any) -> None:
     assert numbers.between < numbers.within
 
 
+def test_why_depth(quick: Any) -> None:
+    numbers = quick("why_depth")
+    one, two, large, three = (
+        numbers[name] for name in ("one 5x5", "two 3x3", "one 7x7", "three 3x3")
+    )
+    # n convolutions of k x k from 16 to 16 channels: n 16 (16 k^2 + 1).
+    assert [one.parameters, two.parameters] == [16 * (16 * 25 + 1), 2 * 16 * (16 * 9 + 1)]
+    assert [large.parameters, three.parameters] == [16 * (16 * 49 + 1), 3 * 16 * (16 * 9 + 1)]
+    assert [one.sees, two.sees, large.sees, three.sees] == [5, 5, 7, 7]
+    assert two.operations / one.operations == pytest.approx(18 / 25)
+    assert three.operations / large.operations == pytest.approx(27 / 49)
+    for few, many in ((two, one), (three, large)):
+        assert few.accuracy > many.accuracy - 0.03
+    assert min(stack.accuracy for stack in numbers.values()) > 0.7
+
+
+def test_shortcuts(quick: Any) -> None:
+    numbers = quick("shortcuts")
+    plain = [numbers.ratio("without", depth) for depth in (8, 20, 32)]
+    residual = [numbers.ratio("with shortcuts", depth) for depth in (8, 20, 32)]
+    # It grows by a factor for each block without shortcuts, and slower and slower with them.
+    assert plain[0] < plain[1] / 3 < plain[2] / 9
+    assert residual[2] < 2.5 * residual[1]
+    assert plain[2] > 8 * residual[2]
+
+
 def test_random_search(quick: Any) -> None:
     pytest.importorskip("optuna")
     numbers = quick("random_search")

@@ -8,7 +8,7 @@ err alike and not equally.
 
 import copy
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pytest
@@ -135,36 +135,53 @@ def curve_of(twin: Any, batches: list, lr: float) -> np.ndarray:
     return np.array(losses)
 
 
+class Course(NamedTuple):
+    """A twin in training, and where it came from: what ours has to do again."""
+
+    state: dict[str, np.ndarray]
+    samples: data.Dataset
+    single: np.ndarray
+    exact: np.ndarray
+
+
+SIZE, EPOCHS, LR = 8, 10, 0.02
+
+
+@pytest.fixture(scope="module")
+def course() -> Course:
+    """50 steps of ResNet-20 in PyTorch, in float32 and float64: the mean loss of each epoch."""
+    torch.manual_seed(0)
+    twin = twins.resnet20()
+    state = {name: value.numpy().copy() for name, value in twin.state_dict().items()}
+    y = np.arange(5 * SIZE) % 10
+    x = rng.normal(rng.key(1), (10, 3, 32, 32))[y] + rng.normal(rng.key(2), (len(y), 3, 32, 32))
+    rows = np.concatenate([order.reshape(-1, SIZE) for order in orders(len(x), EPOCHS, SIZE)])
+    batches = [(x[batch], y[batch]) for batch in rows]
+    curves = [curve_of(net, batches, LR) for net in (copy.deepcopy(twin).double(), twin)]
+    exact, single = (curve.reshape(EPOCHS, -1).mean(axis=1) for curve in curves)
+    return Course(state, data.Dataset(x, y), single, exact)
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("compiled", [False, True])
-def test_resnet20_learns_along_pytorch_s_curve(compiled: bool) -> None:
-    """50 steps of SGD with momentum, in 10 epochs of 5 batches; of a compiled run the loss is known
+def test_resnet20_learns_along_pytorch_s_curve(compiled: bool, course: Course) -> None:
+    """50 steps of SGD with momentum, in 10 epochs of 5 batches, for a compiled run tells the loss
     by epoch. Rounding grows from step to step: PyTorch's own curve departs from that in float64."""
     if compiled:
         pytest.importorskip("chainrule.compiler", reason="needs llvmlite")
-    torch.manual_seed(0)
-    twin, size, epochs, lr = twins.resnet20(), 16, 10, 0.05
-    exact = copy.deepcopy(twin).double()
     model = models.by_name("resnet20", in_shape=(3, 32, 32), classes=10)
-    model.load_state_dict(twin.state_dict())
-
-    y = np.arange(5 * size) % 10
-    x = rng.normal(rng.key(1), (10, 3, 32, 32))[y] + rng.normal(rng.key(2), (len(y), 3, 32, 32))
-    rows = np.concatenate([order.reshape(-1, size) for order in orders(len(x), epochs, size)])
-    batches = [(x[batch], y[batch]) for batch in rows]
-    single, double = curve_of(twin, batches, lr), curve_of(exact, batches, lr)
+    model.load_state_dict(course.state)
     run = cr.fit(
         model,
-        data.Dataset(x, y),
-        epochs=epochs,
-        batch_size=size,
-        optimizer=optim.SGD(lr=lr, momentum=0.9),
+        course.samples,
+        epochs=EPOCHS,
+        batch_size=SIZE,
+        optimizer=optim.Momentum(lr=LR),
         compile=compiled,
         show=False,
     )
     found = np.array([row["loss"] for row in run.history])
-    single, double = (curve.reshape(epochs, -1).mean(axis=1) for curve in (single, double))
-    assert double[-1] < 0.2 * double[0]
-    yardstick = np.abs(single / double - 1.0).max()
-    assert np.abs(found / double - 1.0).max() <= SLACK * yardstick + 1e-5
+    assert course.exact[-1] < 0.5 * course.exact[0]
+    yardstick = np.abs(course.single / course.exact - 1.0).max()
     assert yardstick < 1e-2
+    assert np.abs(found / course.exact - 1.0).max() <= SLACK * yardstick + 1e-5

@@ -85,6 +85,16 @@ def test_a_shortcut_sees_both_ways() -> None:
     assert reach.size == (9, 9)
 
 
+def test_what_is_mirrored_or_runs_over_the_end_is_seen_too() -> None:
+    mirrored = nn.Sequential(nn.Conv2d(1, 1, 3, padding=1, padding_mode="circular"))
+    reach = vis.receptive_field(mirrored, "0", (1, 6, 6))
+    assert np.flatnonzero(reach.rows[0]).tolist() == [0, 1, 5]
+    over = nn.Sequential(nn.MaxPool2d(2, ceil_mode=True))
+    reach = vis.receptive_field(over, "0", (1, 5, 7))
+    assert [reach.rows.shape, reach.columns.shape] == [(3, 5), (4, 7)]
+    assert reach.box(2, 3) == (slice(4, 5), slice(6, 7))
+
+
 def test_known_sizes() -> None:
     """Two of 3x3 see 5x5; LeNet's second pooling sees 16x16 of 32x32 (padded here)."""
     two = nn.Sequential(nn.Conv2d(1, 4, 3), nn.Conv2d(4, 4, 3))

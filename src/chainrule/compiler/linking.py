@@ -114,7 +114,8 @@ class Linked:
 
     def __init__(self, image: Image):
         self._functions = image.functions
-        self._memory = mmap.mmap(-1, max(1, len(image.content)))
+        private = mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS
+        self._memory = mmap.mmap(-1, max(1, len(image.content)), flags=private)
         self._memory[: len(image.content)] = image.content
         self._start = ctypes.addressof(ctypes.c_char.from_buffer(self._memory))
         protect = ctypes.CDLL(None, use_errno=True).mprotect

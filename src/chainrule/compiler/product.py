@@ -84,11 +84,10 @@ class Product:
         if self.y.strides[2] != 1 and self.y.strides[1] == 1 and lanes > 1:
 
             def across(k: Any, depth: int) -> None:
-                spread(
-                    code, columns, lanes, lambda j, width: self._turn(b, k, depth, n0, j, width)
-                )
+                turn = lambda j, width: self._turn(b, k, depth, n0, j, width)  # noqa: E731
+                cover(code, columns, lanes, turn)
 
-            spread(code, self.k, lanes, across)
+            cover(code, self.k, lanes, across)
             return
         runs = self.y.strides[2] == 1
         parts = _parts(columns, lanes) if runs else [SCALAR] * columns
@@ -296,6 +295,16 @@ def spread(code: Code, size: int, part: int, make: Callable[[Any, int], None]) -
             make(start, part)
     if rest:
         make(whole * part, rest)
+
+
+def cover(code: Code, size: int, part: int, make: Callable[[Any, int], None]) -> None:
+    """As `spread`, of what may be done twice: the last part begins earlier, and takes no code."""
+    if size < part or size % part == 0:
+        spread(code, size, part, make)
+        return
+    with code.loop(0, size, part) as start:
+        early = code.ir.icmp_signed("<", start, I64(size - part))
+        make(code.ir.select(early, start, I64(size - part)), part)
 
 
 def add_up(code: Code, dtype: np.dtype, vectors: list[ir.Value], lanes: int) -> ir.Value:

@@ -9,6 +9,7 @@ the two needs, and the lanes that do nothing at the edges.
 
 import math
 from dataclasses import dataclass
+from functools import cache
 from typing import NamedTuple
 
 import numpy as np
@@ -99,8 +100,9 @@ def choose(problem: Problem, target: Target) -> Tile:
     return min(possible(problem, target), key=lambda tile: tile.cycles)
 
 
+@cache
 def possible(problem: Problem, target: Target) -> list[Tile]:
-    """All tiles that a product can be made of."""
+    """All tiles that a product can be made of; many are weighed, and more than once."""
     along_k, along_n = problem.y_along
     options = _outer(problem, target, pack=True)
     if along_n:

@@ -73,7 +73,9 @@ class Node:
         return self.op is None and self.value is None
 
     def with_args(self, args: tuple["Node", ...]) -> "Node":
-        """The same op on other arguments."""
+        """The same op on other arguments; itself where they are the same."""
+        if args == self.args:
+            return self
         return Node(self.aval, self.op, args, self.params, name=self.name, place=self.place)
 
     def __repr__(self) -> str:

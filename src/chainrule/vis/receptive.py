@@ -119,7 +119,7 @@ def _counted(model: nn.Module, chain: list[str], inputs: np.ndarray) -> Reach | 
         layer = layer_of(model, path)
         if type(layer) in _PIXEL_BY_PIXEL:
             continue
-        if getattr(layer, "padding_mode", "zeros") != "zeros":
+        if _unusual(layer):
             return None
         # As the layer itself reads its padding, "same" among it.
         padding = layer._pairs() if isinstance(layer, Convolution) else layer.padding
@@ -134,6 +134,12 @@ def _counted(model: nn.Module, chain: list[str], inputs: np.ndarray) -> Reach | 
         seen = [_relation(slide, axis) @ matrix for axis, matrix in enumerate(seen)]
         sizes = slide.out
     return Reach(*seen)
+
+
+def _unusual(layer: Any) -> bool:
+    """Whether windows may see what is mirrored at a border, or run over the end."""
+    mirrored = getattr(layer, "padding_mode", "zeros") != "zeros"
+    return mirrored or getattr(layer, "ceil_mode", False)
 
 
 def _relation(slide: Any, axis: int) -> np.ndarray:
