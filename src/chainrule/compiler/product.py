@@ -17,6 +17,10 @@ from chainrule.ops.lowering import View
 I32 = ir.IntType(32)
 
 
+_BAND = 128
+"""Rows whose sums are kept at once where k is gone through part by part."""
+
+
 class Product:
     """A matrix product of one shape, and the tile that it is made of."""
 
@@ -53,10 +57,20 @@ class Product:
 
     def _emit_outer(self, b: Any, m0: Any, rows: int, n0: Any, columns: int) -> None:
         code, wide = self.code, self.tile.columns * self.lanes
+        if self.tile.depth < self.k:
+
+            def deep(j: Any, width: int) -> None:
+                band = lambda i, n: self._deep(  # noqa: E731
+                    b, code.plus(m0, i), n, code.plus(n0, j), width
+                )
+                spread(code, rows, _BAND, band)
+
+            spread(code, columns, wide, deep)
+            return
 
         def strip(j: Any, width: int) -> None:
             if self.tile.pack:
-                self._pack(b, code.plus(n0, j), width)
+                self._pack(b, code.plus(n0, j), width, 0, self.k)
             tiles = -(-rows // self.tile.rows)
             column = code.plus(n0, j)
             shares = [ahead.listed(column, width, self.n, tiles) for ahead in self.ahead]
@@ -77,40 +91,76 @@ class Product:
 
         spread(code, columns, wide, strip)
 
-    def _pack(self, b: Any, n0: Any, columns: int) -> None:
-        """Copy columns of y into scratch memory, where their rows lie behind one another."""
+    def _deep(self, b: Any, m: Any, rows: int, n: Any, columns: int) -> None:
+        """Some rows, a part of k at a time, whose rows of y stay in the second cache meanwhile.
+
+        The sums are kept in scratch memory from part to part; their order is that of one pass.
+        """
+        code, pitch = self.code, -(-columns // self.lanes) * self.lanes
+        held = code.scratch(self.dtype, rows * pitch)
+        zero, whole = code.lanes(self.lanes).constant(0, self.dtype), Part(self.lanes, self.lanes)
+        with code.loop(0, rows * pitch, self.lanes) as i:
+            code.store(zero, held, i, whole)
+
+        def part(k0: Any, depth: int) -> None:
+            if self.tile.pack:
+                self._pack(b, n, columns, k0, depth)
+
+            def tile(i: Any, height: int) -> None:
+                begin = code.times(i, pitch)
+                spots = [
+                    code.plus(begin, r * pitch + at)
+                    for r in range(height)
+                    for at in range(0, pitch, self.lanes)
+                ]
+                totals = [code.load(held, self.dtype, spot, 1, whole).ir for spot in spots]
+                step = self._outer_step(b, code.plus(m, i), height, n, columns, k0)
+                totals = code.carried(range(depth), totals, step)
+                for spot, total in zip(spots, totals, strict=True):
+                    code.store(Value(self.dtype, total), held, spot, whole)
+
+            spread(code, rows, self.tile.rows, tile)
+
+        spread(code, self.k, self.tile.depth, part)
+        self.epilogue(b, m, rows, n, columns, held, pitch)
+
+    def _pack(self, b: Any, n0: Any, columns: int, k0: Any, depth: int) -> None:
+        """Copy columns of y into scratch memory, where their rows lie behind one another.
+
+        Of y's rows these are `depth` from k0 on.
+        """
         code, lanes = self.code, self.lanes
-        self.panel, self.panel_columns = code.scratch(self.dtype, self.k * columns), columns
+        self.panel, self.panel_columns = code.scratch(self.dtype, depth * columns), columns
         if self.y.strides[2] != 1 and self.y.strides[1] == 1 and lanes > 1:
 
-            def across(k: Any, depth: int) -> None:
-                turn = lambda j, width: self._turn(b, k, depth, n0, j, width)  # noqa: E731
+            def across(k: Any, side: int) -> None:
+                turn = lambda j, width: self._turn(b, (k0, k), side, n0, j, width)  # noqa: E731
                 cover(code, columns, lanes, turn)
 
-            cover(code, self.k, lanes, across)
+            cover(code, depth, lanes, across)
             return
         runs = self.y.strides[2] == 1
         parts = _parts(columns, lanes) if runs else [SCALAR] * columns
         base = self.body.addresses(self.y_root)
-        with code.loop(0, self.k) as k:
+        with code.loop(0, depth) as k:
             for p, part in enumerate(parts):
                 j = p * part.width
-                place = self.y_at(b, k, code.plus(n0, j))
+                place = self.y_at(b, code.plus(k0, k), code.plus(n0, j))
                 loaded = code.load(base, self.dtype, place, 1, part)
                 code.store(loaded, self.panel, code.plus(code.times(k, columns), j), part)
 
-    def _turn(self, b: Any, k: Any, depth: int, n0: Any, j: Any, width: int) -> None:
+    def _turn(self, b: Any, at: tuple, depth: int, n0: Any, j: Any, width: int) -> None:
         """Copy a square of y, turned: vectors along k become vectors along the columns.
 
         Interleaving the first half of the vectors with the second turns the square by one bit of
         their numbers; after as many times as there are bits, rows and columns have changed places.
         """
-        code, lanes = self.code, self.lanes
+        code, lanes, (k0, k) = self.code, self.lanes, at
         base, along = self.body.addresses(self.y_root), Part(lanes, depth)
         zero = code.lanes(lanes).constant(0, self.dtype).ir
         vectors = [zero] * lanes
         for i in range(width):
-            place = self.y_at(b, k, code.plus(n0, code.plus(j, i)))
+            place = self.y_at(b, code.plus(k0, k), code.plus(n0, code.plus(j, i)))
             vectors[i] = code.load(base, self.dtype, place, 1, along).ir
         half, kind = lanes // 2, ir.VectorType(I32, lanes)
         low = [lane // 2 + lanes * (lane % 2) for lane in range(lanes)]
@@ -125,14 +175,35 @@ class Product:
             place = code.plus(code.times(code.plus(k, row), self.panel_columns), j)
             code.store(Value(self.dtype, vectors[row]), self.panel, place, Part(lanes, width))
 
-    def _y_vector(self, b: Any, k: Any, n: Any, j: int, part: Part) -> Value:
+    def _y_vector(self, b: Any, k0: Any, k: Any, n: Any, j: int, part: Part) -> Value:
         code = self.code
         if self.panel is not None:
             place = code.plus(code.times(k, self.panel_columns), j)
             return code.load(self.panel, self.dtype, place, 1, part)
-        place = self.y_at(b, k, code.plus(n, j))
+        place = self.y_at(b, code.plus(k0, k), code.plus(n, j))
         base = self.body.addresses(self.y_root)
         return code.load(base, self.dtype, place, 1, part)
+
+    def _outer_step(
+        self, b: Any, m: Any, height: int, n: Any, width: int, k0: Any
+    ) -> Callable[[Any, Sequence], list]:
+        """What a k, counted from k0, adds to the sums of a tile."""
+        code, lanes = self.code, self.code.lanes(self.lanes)
+        parts = _parts(width, self.lanes)
+        x_base = self.body.addresses(self.x_root)
+
+        def step(k: Any, totals: Sequence) -> list:
+            ys = [
+                self._y_vector(b, k0, k, n, p * self.lanes, part) for p, part in enumerate(parts)
+            ]
+            first, before, made = self.x_at(b, m, code.plus(k0, k)), iter(totals), []
+            for i in range(height):
+                place = code.plus(first, i * self.x.strides[1])
+                x = lanes.splat(code.load(x_base, self.dtype, place, 0, SCALAR))
+                made += [self._add(lanes, x, y, next(before)) for y in ys]
+            return made
+
+        return step
 
     def _outer_tile(
         self, b: Any, m: Any, height: int, n: Any, width: int, asked: tuple[int, Callable]
@@ -140,16 +211,7 @@ class Product:
         code, lanes = self.code, self.code.lanes(self.lanes)
         parts = _parts(width, self.lanes)
         zero = lanes.constant(0, self.dtype).ir
-        x_base = self.body.addresses(self.x_root)
-
-        def step(k: Any, totals: Sequence) -> list:
-            ys = [self._y_vector(b, k, n, p * self.lanes, part) for p, part in enumerate(parts)]
-            first, before, made = self.x_at(b, m, k), iter(totals), []
-            for i in range(height):
-                place = code.plus(first, i * self.x.strides[1])
-                x = lanes.splat(code.load(x_base, self.dtype, place, 0, SCALAR))
-                made += [self._add(lanes, x, y, next(before)) for y in ys]
-            return made
+        step = self._outer_step(b, m, height, n, width, 0)
 
         def asking(k: Any, totals: Sequence) -> list:
             asked[1](k)

@@ -39,8 +39,8 @@ _WAYS = 8
 class Tile:
     """`rows` by `columns` of the result at once; of `outer` the columns are whole vectors.
 
-    `pack` says that y is copied so that its rows run along the vectors. `cycles` is the estimate
-    for the whole product.
+    `pack` says that y is copied so that its rows run along the vectors. `depth` is how much of k is
+    gone through at a time, for all rows. `cycles` is the estimate for the whole product.
     """
 
     scheme: str
@@ -48,6 +48,7 @@ class Tile:
     columns: int
     pack: bool
     cycles: float
+    depth: int
 
 
 class Problem(NamedTuple):
@@ -115,23 +116,30 @@ def possible(problem: Problem, target: Target) -> list[Tile]:
 def _outer(problem: Problem, target: Target, pack: bool) -> list[Tile]:
     m, n, k, lanes = problem.m, problem.n, problem.k, problem.lanes
     vectors = math.ceil(n / lanes)
-    most_columns = min(vectors, 4, max(1, _PANEL_BYTES // (k * lanes * problem.itemsize)))
+    most_columns = min(vectors, 4)
     copying = _copying(problem) if pack else 0.0
     # Rows a page apart cost a look into the second table of addresses each.
     turn = 0.0 if pack else _far_apart(problem.y_pitch, k)
     tiles = []
     for columns in range(1, most_columns + 1):
         most = (target.registers - columns - 1) // columns
+        depth = _depth(k, columns * lanes * problem.itemsize)
         if problem.x_along and problem.x_pitch % 4096 == 0:
             most = min(most, _WAYS)
         for rows in range(1, min(m, most) + 1):
-            cycles = copying
+            cycles = copying + (k / depth - 1) * m * vectors * 1.5
             for height, times_m in _split(m, rows):
                 for width, times_n in _split(vectors, columns):
                     busy = _busy(height, width)
                     cycles += times_m * times_n * (k * (busy + turn) + 20)
-            tiles.append(Tile("outer", rows, columns, pack, cycles))
+            tiles.append(Tile("outer", rows, columns, pack, cycles, depth))
     return tiles
+
+
+def _depth(k: int, row: int) -> int:
+    """All of k, or an even part of it that keeps its rows of y in the second cache."""
+    parts = -(-k * row // _PANEL_BYTES)
+    return -(-k // parts)
 
 
 def _busy(rows: int, columns: int) -> float:
@@ -168,7 +176,7 @@ def _dot(problem: Problem, target: Target) -> list[Tile]:
                     busy = _busy(height, width) + (0.08 if rows_bytes > _FIRST else 0.03) * width
                     cycles += times_m * times_n * steps * busy
                     cycles += times_m * times_n * _adding_up(height, width, lanes)
-            tiles.append(Tile("dot", rows, columns, False, cycles))
+            tiles.append(Tile("dot", rows, columns, False, cycles, k))
     return tiles
 
 
