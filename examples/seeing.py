@@ -2,7 +2,7 @@
 
     python examples/seeing.py [FOLDER] [--samples 30000] [--epochs 5]
 
-As it stands it trains on 1,000 images, for a few seconds, and writes FOLDER/seeing_*.png, here if
+As it stands it trains on 500 images, for a few seconds, and writes FOLDER/seeing_*.png, here if
 no folder is given. With more images the net, and so its pictures, are better.
 """
 
@@ -70,7 +70,7 @@ def pictures(run: cr.Run, test: cr.data.Dataset) -> Iterator[tuple[str, Callable
 def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("folder", nargs="?", type=Path, default=Path(), help="where pictures go")
-    parser.add_argument("--samples", type=int, default=1000, help="images to train on")
+    parser.add_argument("--samples", type=int, default=500, help="images to train on")
     parser.add_argument("--epochs", type=int, default=1)
     options = parser.parse_args()
     options.folder.mkdir(parents=True, exist_ok=True)

@@ -144,7 +144,8 @@ class Course(NamedTuple):
     exact: np.ndarray
 
 
-SIZE, EPOCHS, LR = 8, 10, 0.02
+SIZE, EPOCHS, LR = 8, 10, 0.001
+"""With a learning rate of 0.02 PyTorch's own curves in float32 and float64 part by a quarter."""
 
 
 @pytest.fixture(scope="module")
@@ -181,7 +182,7 @@ def test_resnet20_learns_along_pytorch_s_curve(compiled: bool, course: Course) -
         show=False,
     )
     found = np.array([row["loss"] for row in run.history])
-    assert course.exact[-1] < 0.5 * course.exact[0]
+    assert course.exact[-1] < 0.6 * course.exact[0]
     yardstick = np.abs(course.single / course.exact - 1.0).max()
-    assert yardstick < 1e-2
+    assert yardstick < 1e-3
     assert np.abs(found / course.exact - 1.0).max() <= SLACK * yardstick + 1e-5

@@ -186,6 +186,16 @@ def test_without_first_weights_the_plane_is_drawn_alone() -> None:
         vis.loss_line(run)
 
 
+@pytest.mark.parametrize("largest", [0.0, 1e30])
+def test_a_plane_that_is_flat_and_one_that_is_not_finite(largest: float) -> None:
+    data = cr.data.moons(20)
+    model = nn.Sequential(nn.Linear(2, 2), nn.ReLU(), nn.Linear(2, 2)).initialize(0)
+    model.load_state_dict({k: largest * v for k, v in model.state_dict().items()})
+    run = cr.fit(model, data, epochs=0, show=False)
+    _, plane = panels_of(vis.surface(run, points=3))
+    assert plane.get_title() == "around the trained weights (+)"
+
+
 def test_learning_curves(rows: Any) -> None:
     loss, accuracy = panels_of(vis.curves(rows))
     assert (loss.get_ylabel(), accuracy.get_ylabel()) == ("loss", "accuracy")

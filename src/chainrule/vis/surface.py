@@ -21,6 +21,8 @@ from chainrule.writing import StrPath
 Weights = Mapping[str, np.ndarray]
 
 _BATCH = 500
+_LEAST = 1e-6
+"""Losses below this are drawn as this, for the scale of the plane is logarithmic."""
 
 
 class _Loss:
@@ -204,19 +206,20 @@ def surface(
         OptionError: a start of another model, or fewer than 2 points.
         MissingExtraError: Matplotlib is not installed.
     """
+    whole = Subject.of(check_run(run)).samples(data)
     try:
-        line = loss_line(run, start, data=data, samples=samples)
+        line = loss_line(run, start, data=whole, samples=samples)
     except RunError:
         if start is not None:
             raise
         line = None
-    places, losses = loss_plane(run, data=data, points=points, samples=samples, seed=seed)
+    places, losses = loss_plane(run, data=whole, points=points, samples=samples, seed=seed)
     sides = 1 if line is None else 2
     figure, (row,) = canvas.panels(1, sides, (5.4 * sides, 4.4))
     if line is not None:
         _draw_line(row[0], *line, "the first weights" if start is None else "the other ones")
     _draw_plane(figure, row[-1], places, losses)
-    count = min(samples, len(Subject.of(run).samples(data)))
+    count = min(samples, len(whole))
     canvas.entitle(figure, f"the loss ({run.loss_name}) on {count:,} samples")
     return canvas.finished(figure, path)
 
@@ -233,10 +236,13 @@ def _draw_line(axes: Any, places: np.ndarray, losses: np.ndarray, name: str) -> 
 
 def _draw_plane(figure: Any, axes: Any, places: np.ndarray, losses: np.ndarray) -> None:
     norms = import_extra("matplotlib.colors", extra="plot", purpose="drawing")
-    levels = np.geomspace(max(losses.min(), 1e-6), max(losses.max(), 2e-6), 25)
-    shown = axes.contourf(
-        *(places, places, losses), levels=levels, cmap=canvas.AMOUNT, norm=norms.LogNorm()
-    )
+    finite = losses[np.isfinite(losses)]
+    low = max(float(finite.min(initial=np.inf)), _LEAST) if finite.size else _LEAST
+    # Levels have to rise, also where the loss is the same everywhere.
+    levels = np.geomspace(low, max(float(finite.max(initial=0.0)), 1.01 * low), 25)
+    values = np.ma.masked_invalid(np.maximum(losses, low))
+    options = {"levels": levels, "cmap": canvas.AMOUNT, "norm": norms.LogNorm()}
+    shown = axes.contourf(places, places, values, **options)
     shades = np.geomspace(levels[0], levels[-1], 6)
     bar = figure.colorbar(shown, ax=axes, label="loss", ticks=shades)
     bar.ax.set_yticklabels([f"{shade:.2g}" for shade in shades])
