@@ -156,7 +156,7 @@ def convolution_tile(shape: Geometry, target: Target, itemsize: int = 4) -> Conv
                 for height, times in _heights(shape.results, rows)
             )
             # Tiles of another height are further code.
-            uneven = 1.05 if shape.results % rows else 1.0
+            uneven = 1.02 if shape.results % rows else 1.0
             cycles *= uneven * shape.rows * shape.groups
             options.append(ConvolutionTile(rows, columns, cycles))
     return min(options, key=lambda tile: tile.cycles)
@@ -177,7 +177,7 @@ def _cycles(shape: Geometry, run: Segment, rows: int, columns: int, lanes: int) 
     else:
         tiles = math.ceil(run.count / (columns * lanes))
     loads = rows + look * columns
-    busy = max(rows * columns, loads, _LATENCY) / 2 + 0.05 * loads + 0.25 * look * columns
+    busy = max(rows * columns, loads, _LATENCY) / 2 + 0.05 * loads + 0.4 * look * columns
     return tiles * (shape.sums(run) * busy + _TILE)
 
 
