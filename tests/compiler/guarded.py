@@ -17,7 +17,7 @@ import numpy as np
 import chainrule as cr
 from chainrule import tree
 from chainrule.compiler import planning, program, tiles
-from chainrule.compiler.schedule import Plan
+from chainrule.compiler.arena import Plan
 from tests.compiler.test_products import ALL, SCHEMES, products
 from tests.compiler.test_random_programs import DTYPES, SIZES
 from tests.programs import random_program

@@ -16,7 +16,7 @@ from chainrule.compiler.body import SCALAR, Body
 from chainrule.compiler.code import I64, Code, Part
 from chainrule.compiler.geometry import Geometry, convolution_tile
 from chainrule.compiler.lanes import Value
-from chainrule.compiler.product import spread
+from chainrule.compiler.parts import spread
 from chainrule.compiler.segments import Segment
 
 _UNROLLED = 11

@@ -6,7 +6,7 @@ in scratch memory from row to row, and added up at the end.
 """
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -14,18 +14,16 @@ from llvmlite import ir
 
 from chainrule.compiler.body import Body
 from chainrule.compiler.code import I64, PTR, Code, Part
+from chainrule.compiler.convolution import Inner
 from chainrule.compiler.geometry import WeightGeometry, WeightTile, weight_tile
 from chainrule.compiler.lanes import Value
-from chainrule.compiler.product import add_up, spread
+from chainrule.compiler.parts import spread
 from chainrule.compiler.segments import Segment
+from chainrule.compiler.sums import add_up
 from chainrule.ops.lowering import View
 
 _FIRST = 24 * 1024
 """Bytes of the slope that are gone through for all places before the next are read."""
-
-Inner = Callable[[str, Sequence[ir.Type]], Body]
-"""Begins a function of its own for a part of a kernel: (table, *arguments)."""
-
 
 class Line(NamedTuple):
     """A row of the slope with what it meets: where both begin, and the first total."""

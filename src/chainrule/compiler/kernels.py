@@ -11,7 +11,7 @@ from chainrule.compiler import loops
 from chainrule.compiler.assembly import emit_assembly
 from chainrule.compiler.body import Body
 from chainrule.compiler.code import I64, PTR, Code
-from chainrule.compiler.convolution import DirectConvolution
+from chainrule.compiler.convolution import DirectConvolution, Inner
 from chainrule.compiler.convolution_weight import WeightConvolution
 from chainrule.compiler.groups import Group
 from chainrule.compiler.lowered import Places
@@ -57,32 +57,37 @@ def emit_kernel(
 ) -> ir.Function:
     """Write a kernel's function: (table, task)."""
     code = Code(module, kernel.name, [PTR, I64], target)
-    table, task = code.arguments
+    task = code.arguments[1]
 
-    def addresses(root: Node) -> ir.Value:
-        return code.address(table, slot_of(root))
-
-    def body_of(group: Group) -> Body:
-        return Body(code, group, places, addresses, lambda: code.address(table, fault_slot))
+    def body_of(group: Group, within: Code) -> Body:
+        table = within.arguments[0]
+        return Body(
+            within,
+            group,
+            places,
+            lambda root: within.address(table, slot_of(root)),
+            lambda: within.address(table, fault_slot),
+        )
 
     def inner(part: str, kinds: Sequence[ir.Type]) -> Body:
         own = Code(module, f"{kernel.name}_{part}", [PTR, *kinds], target)
         own.function.linkage = "internal"
         own.function.attributes.add("noinline")
-        table = own.arguments[0]
-        return Body(
-            own,
-            kernel.group,
-            places,
-            lambda root: own.address(table, slot_of(root)),
-            lambda: own.address(table, fault_slot),
-        )
+        return body_of(kernel.group, own)
 
-    body = body_of(kernel.group)
+    _emit_group(kernel, body_of(kernel.group, code), task, body_of, inner)
+    return code.finish()
+
+
+def _emit_group(
+    kernel: Kernel, body: Body, task: ir.Value, body_of: Callable[[Group, Code], Body], inner: Inner
+) -> None:
+    """Write a task of a group, as its kind wants it."""
+    code = body.code
     if kernel.group.kind == "product":
         product = Product(body, kernel.ahead)
         if kernel.prologue is not None:
-            before = body_of(kernel.prologue)
+            before = body_of(kernel.prologue, code)
             product.before_band = lambda first, count: loops.emit_map(code, before, first, count)
         _emit_product(code, product, kernel, task)
     elif kernel.group.kind == "assemble":
@@ -98,7 +103,6 @@ def emit_kernel(
         emit_windows(code, body, *_bounds(code, kernel, task))
     else:
         loops.emit_map(code, body, *_bounds(code, kernel, task))
-    return code.finish()
 
 
 def _bounds(code: Code, kernel: Kernel, task: ir.Value) -> tuple[Any, Any]:

@@ -6,12 +6,13 @@ import numpy as np
 from llvmlite import ir
 
 from chainrule.aval import Aval
+from chainrule.compiler.arena import plan_memory
 from chainrule.compiler.driver import Driver
 from chainrule.compiler.groups import Fusion
 from chainrule.compiler.kernels import emit_kernel
 from chainrule.compiler.layout import FAULT, Layout, Slot
 from chainrule.compiler.lowered import Places, memory_dtype, simplified
-from chainrule.compiler.schedule import Phase, Schedule, plan_memory
+from chainrule.compiler.schedule import Phase, Schedule
 from chainrule.compiler.target import Target
 from chainrule.graph.graph import Graph
 from chainrule.graph.node import Node

@@ -3,13 +3,14 @@
 from collections.abc import Callable, Sequence
 from typing import Any
 
-import numpy as np
 from llvmlite import ir
 
 from chainrule.compiler.ahead import Ahead
 from chainrule.compiler.body import SCALAR, Body
-from chainrule.compiler.code import I64, Code, Part
+from chainrule.compiler.code import I64, Part
 from chainrule.compiler.lanes import Lanes, Value
+from chainrule.compiler.parts import cover, spread
+from chainrule.compiler.sums import add_up
 from chainrule.compiler.tiles import product_lanes, product_tile, strip_columns
 from chainrule.graph.node import Node
 from chainrule.ops.lowering import View
@@ -345,92 +346,3 @@ class Product:
 def _parts(width: int, lanes: int) -> list[Part]:
     parts = [Part(lanes, lanes)] * (width // lanes)
     return [*parts, Part(lanes, width % lanes)] if width % lanes else parts
-
-
-def spread(code: Code, size: int, part: int, make: Callable[[Any, int], None]) -> None:
-    """make(start, length) for the parts that cover a size: whole ones in a loop, then the rest."""
-    whole, rest = divmod(size, part)
-    if whole == 1:
-        make(0, part)
-    elif whole:
-        with code.loop(0, whole * part, part) as start:
-            make(start, part)
-    if rest:
-        make(whole * part, rest)
-
-
-def cover(code: Code, size: int, part: int, make: Callable[[Any, int], None]) -> None:
-    """As `spread`, of what may be done twice: the last part begins earlier, and takes no code."""
-    if size < part or size % part == 0:
-        spread(code, size, part, make)
-        return
-    with code.loop(0, size, part) as start:
-        early = code.ir.icmp_signed("<", start, I64(size - part))
-        make(code.ir.select(early, start, I64(size - part)), part)
-
-
-def add_up(code: Code, dtype: np.dtype, vectors: list[ir.Value], lanes: int) -> ir.Value:
-    """The sum of the lanes of each vector, side by side in one short vector.
-
-    Pairs are joined so that each step adds as many lanes as a register has; every sum is taken in
-    the same order, whatever its place.
-    """
-    if lanes == 1:
-        return vectors[0]
-    slots = 1
-    while slots < len(vectors):
-        slots *= 2
-    level: list[ir.Value | None] = [*vectors, *[None] * (slots - len(vectors))]
-    span = lanes
-    while len(level) > 1:
-        level = [
-            _joined(code, dtype, level[i], level[i + 1], lanes, span)
-            for i in range(0, len(level), 2)
-        ]
-        span //= 2
-    (total,) = level
-    while span > 1:
-        total = _folded(code, dtype, total, lanes, span)
-        span //= 2
-    mask = ir.Constant(
-        ir.VectorType(I32, slots), [slot * (lanes // slots) for slot in range(slots)]
-    )
-    if slots == 1:
-        return code.ir.extract_element(total, I32(0))
-    return code.ir.shuffle_vector(total, total, mask)
-
-
-def _joined(code: Code, dtype: np.dtype, x: Any, y: Any, lanes: int, span: int) -> Any:
-    """Two vectors of sums, each in runs of `span` lanes, as one with runs of half the length."""
-    if x is None:
-        return None
-    half, runs = span // 2, lanes // span
-    other = x if y is None else y
-    low, high = [], []
-    for source in (0, lanes):
-        for run in range(runs):
-            start = source + run * span
-            low += range(start, start + half)
-            high += range(start + half, start + span)
-    kind = ir.VectorType(I32, lanes)
-    first = code.ir.shuffle_vector(x, other, ir.Constant(kind, low))
-    second = code.ir.shuffle_vector(x, other, ir.Constant(kind, high))
-    return _added(code, dtype, first, second)
-
-
-def _folded(code: Code, dtype: np.dtype, x: ir.Value, lanes: int, span: int) -> ir.Value:
-    """Add the upper half of each run of lanes to the lower."""
-    half = span // 2
-    picks = [
-        run * span + (lane + half) % span if lane < half else run * span + lane
-        for run in range(lanes // span)
-        for lane in range(span)
-    ]
-    kind = ir.VectorType(I32, lanes)
-    moved = code.ir.shuffle_vector(x, x, ir.Constant(kind, picks))
-    return _added(code, dtype, x, moved)
-
-
-def _added(code: Code, dtype: np.dtype, x: ir.Value, y: ir.Value) -> ir.Value:
-    """The sum of two vectors of floats, of integers, or of bools."""
-    return code.lanes(x.type.count).add(Value(dtype, x), Value(dtype, y)).ir
