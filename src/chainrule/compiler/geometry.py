@@ -2,7 +2,7 @@
 
 import math
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from chainrule.compiler.lowered import Places
 from chainrule.compiler.segments import Segment, of_input, of_output
@@ -159,6 +159,11 @@ def convolution_tile(shape: Geometry, target: Target, itemsize: int = 4) -> Conv
             uneven = 1.02 if shape.results % rows else 1.0
             cycles *= uneven * shape.rows * shape.groups
             options.append(ConvolutionTile(rows, columns, cycles))
+    return cheapest(options)
+
+
+def cheapest(options: list[Any]) -> Any:
+    """The tile that is taken, of all that a convolution can be made of."""
     return min(options, key=lambda tile: tile.cycles)
 
 
@@ -283,7 +288,7 @@ def weight_tile(shape: WeightGeometry, target: Target, itemsize: int = 4) -> Wei
                 chunk = _chunk(shape, rows, channels, lanes * itemsize)
                 tile = WeightTile(rows, channels, taps, chunk, 0.0)
                 options.append(tile._replace(cycles=_weight_cycles(shape, tile, lanes)))
-    return min(options, key=lambda tile: tile.cycles)
+    return cheapest(options)
 
 
 def _chunk(shape: WeightGeometry, rows: int, channels: int, vector: int) -> int:
