@@ -10,7 +10,7 @@ import chainrule as cr
 
 COMMANDS = (
     *("train", "resume", "evaluate", "predict", "summary", "certify", "datasets", "models"),
-    *("bench", "cache"),
+    *("explain", "show", "find-lr", "sweep", "bench", "cache"),
 )
 
 

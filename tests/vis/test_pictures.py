@@ -269,8 +269,11 @@ def test_a_net_without_mistakes_and_one_without_classes() -> None:
         vis.mistakes(cr.fit(sure, data, epochs=0, show=False))
 
 
-@pytest.mark.parametrize("module", ["matplotlib.figure", "sklearn.manifold"])
-def test_a_missing_extra_is_named(digits: Any, monkeypatch: Any, module: str) -> None:
+@pytest.mark.parametrize(
+    ("module", "extra"),
+    [("matplotlib.figure", "plot"), ("sklearn.manifold", "learn"), ("threadpoolctl", "learn")],
+)
+def test_a_missing_extra_is_named(digits: Any, monkeypatch: Any, module: str, extra: str) -> None:
     monkeypatch.setitem(__import__("sys").modules, module, None)
-    with pytest.raises(MissingExtraError, match=r"pip install 'chainrule\["):
+    with pytest.raises(MissingExtraError, match=rf"pip install 'chainrule\[{extra}\]'"):
         vis.embedding(digits, method="tsne", samples=20)

@@ -88,7 +88,7 @@ def t_sne(rows: np.ndarray, *, seed: int = 0) -> np.ndarray:
     """
     if len(rows) < 4:
         raise DataError(f"t-SNE needs 4 rows or more, got {len(rows)}. Use PCA.")
-    manifold = import_extra("sklearn.manifold", extra="test", purpose="t-SNE")
+    manifold = import_extra("sklearn.manifold", extra="learn", purpose="t-SNE")
     narrow = rows
     if rows.shape[1] > _NARROW and len(rows) > _NARROW:
         narrow, _ = principal_components(rows, _NARROW)
@@ -96,7 +96,7 @@ def t_sne(rows: np.ndarray, *, seed: int = 0) -> np.ndarray:
     # scikit-learn takes seeds of 32 bits.
     made = manifold.TSNE(2, init="pca", perplexity=perplexity, random_state=seed % 2**32)
     # Threads that wait for one another at each of a thousand short steps cost more than they give.
-    with import_extra("threadpoolctl", extra="threads", purpose="t-SNE").threadpool_limits(1):
+    with import_extra("threadpoolctl", extra="learn", purpose="t-SNE").threadpool_limits(1):
         return np.asarray(made.fit_transform(np.asarray(narrow, np.float32)))
 
 
