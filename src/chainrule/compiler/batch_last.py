@@ -159,7 +159,7 @@ def _follows(node: Node, arg: Node) -> bool:
     if isinstance(emit, Contract):
         return arg is node.args[0] and _is_matrix(node) and shape[1] >= _WIDE
     if isinstance(emit, Assemble):
-        return emit.turned is not None and emit.turned(node.params, len(shape)) is not None
+        return emit.turned(node.params, len(shape)) is not None
     return callable(emit) and len(shape) == len(arg.aval.shape) > 1
 
 
@@ -288,7 +288,7 @@ class _Rewrite:
                 node.op, self.last(node.args[0]), like=node, **{**node.params, "axis": turned}
             )
         if isinstance(emit, Assemble):
-            params = emit.turned(node.params, len(node.aval.shape))
+            params = emit.turned(node.params, len(node.aval.shape)) or node.params
             return call(node.op, *map(self.last, node.args), like=node, **params)
         args = [self._spread(arg, len(node.aval.shape)) for arg in node.args]
         return call(node.op, *args, like=node, **node.params)

@@ -18,10 +18,11 @@ from chainrule.graph.graph import Graph
 from chainrule.ops.table import PROJECT
 
 if TYPE_CHECKING:
+    from chainrule.compiler.arena import Plan
     from chainrule.compiler.groups import Fusion
     from chainrule.compiler.lowered import Places
     from chainrule.compiler.planning import Planning
-    from chainrule.compiler.schedule import Plan, Schedule
+    from chainrule.compiler.schedule import Schedule
     from chainrule.compiler.target import Target
     from chainrule.graph.node import Node
 

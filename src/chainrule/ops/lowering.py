@@ -96,11 +96,11 @@ class Assemble:
     that fills) and the view of the result that it goes to; `out` is an array of the result's shape.
     No parts mean that the interpreter computes this call.
     `turned(params, ndim)` gives the options that do the same to arrays whose first axis has become
-    the last, or None where the first axis takes part.
+    the last, or None where the first axis takes part, or nobody has said.
     """
 
     parts: Callable[..., list[tuple[int | float, np.ndarray]]]
-    turned: Callable[[Mapping[str, Any], int], dict | None] | None = None
+    turned: Callable[[Mapping[str, Any], int], Mapping[str, Any] | None] = lambda params, ndim: None
 
 
 @dataclass(frozen=True)
