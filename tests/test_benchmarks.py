@@ -147,6 +147,17 @@ def test_a_convolutional_net_is_trained_kept_and_not_trained_again(tmp_path: Pat
 
 
 @pytest.mark.slow
+def test_what_is_held_out_of_the_training_set_stands_for_the_test_set(tmp_path: Path) -> None:
+    chosen = ("--model", "lenet", "--epochs", "1", "--threads", "1", "--hold-out", "59000")
+    shown = run(str(BENCHMARKS / "convnets.py"), *chosen, "--out", str(tmp_path), status=1)
+    assert "held-out accuracy" in shown
+    # 1,000 pictures once, in batches of 64, are too few to learn from.
+    reached = float(shown.partition("held-out accuracy ")[2].split()[0])
+    assert reached < 0.9
+    assert [folder.name for folder in tmp_path.iterdir()] == ["held-out-59000"]
+
+
+@pytest.mark.slow
 def test_whole_processes_are_timed_and_say_their_accuracy(tmp_path: Path) -> None:
     figures = tmp_path / "figures.json"
     chosen = ("--rounds", "1", "--only", "by hand", "--json", str(figures))
