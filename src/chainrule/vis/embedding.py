@@ -76,7 +76,8 @@ def principal_components(rows: np.ndarray, count: int = 2) -> tuple[np.ndarray, 
 def t_sne(rows: np.ndarray, *, seed: int = 0) -> np.ndarray:
     """Rows in a plane where near ones stay near; distances between clusters say nothing.
 
-    By scikit-learn's TSNE, after the 50 first principal components where there are more features.
+    By scikit-learn's TSNE (the extra `learn`), after the 50 first principal components where there
+    are more features.
 
     Shape: (samples, features) gives (samples, 2).
 
