@@ -11,11 +11,13 @@ A graph is run with NumPy, and with every value goes a bound on its rounding err
 Each of two computations is within the bound of the true value, so they are within twice of it.
 """
 
+import math
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
+from chainrule.compiler.batch_last import Direct, Windowed
 from chainrule.graph import Graph
 from chainrule.ops.table import Op
 
@@ -70,6 +72,10 @@ def _bound(op: Op, params: Any, out: Any, args: tuple, errors: tuple) -> Any:
         rule = _elementwise
     elif op.name in ("matmul", "linear", "einsum"):
         rule = _products
+    elif isinstance(op.emit, Direct):
+        rule = _convolutions
+    elif isinstance(op.emit, Windowed):
+        rule = _placed
     elif op.name in ("max", "min", "any", "all", "prod"):
         rule = _folds
     elif np.asarray(out).dtype.kind != "f" or not op.differentiable:
@@ -144,9 +150,32 @@ def _linear(op: Op, params: Any, out: Any, args: list, errors: list) -> Any:
 
 
 def _products(op: Op, params: Any, out: Any, args: list, errors: list) -> Any:
+    terms = max(np.size(x) for x in args) if op.name == "einsum" else args[0].shape[-1] + 1
+    return _sums_of_products(terms, op, params, out, args, errors)
+
+
+def _convolutions(op: Op, params: Any, out: Any, args: list, errors: list) -> Any:
+    plan, places = params["plan"], math.prod(params["plan"].slide.kernel)
+    terms = {
+        "output": plan.channels // plan.groups * places,
+        "input": plan.features // plan.groups * places,
+        "weight": plan.batch * math.prod(plan.slide.out),
+    }[op.emit.side]
+    return _sums_of_products(terms, op, params, out, args, errors)
+
+
+def _placed(op: Op, params: Any, out: Any, args: list, errors: list) -> Any:
+    """Numbers put into windows, where the largest of another array are: these are right or not."""
+    (g, by), (error, wrong) = args, errors
+    if np.any(wrong):
+        return np.inf
+    share = math.prod(params["slide"].kernel) * unit(out)
+    return op(error, by, **params) + share / (1 - share) * op(np.abs(g), by, **params) + _tiny(out)
+
+
+def _sums_of_products(terms: int, op: Op, params: Any, out: Any, args: list, errors: list) -> Any:
     sizes = [np.abs(x) for x in args]
     worst = op(*[x + e for x, e in zip(sizes, errors, strict=True)], **params)
-    terms = max(np.size(x) for x in args) if op.name == "einsum" else args[0].shape[-1] + 1
     share = terms * unit(out)
     whole = op(*sizes, **params)
     return np.maximum(worst - whole, 0) + (share / (1 - share) + 1e-15) * worst + _tiny(out)

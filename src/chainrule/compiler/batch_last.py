@@ -112,6 +112,38 @@ def batch_last(graph: Graph) -> Graph:
     return _Rewrite(graph, _marked(graph)).result()
 
 
+def side_by_side(graph: Graph) -> Graph:
+    """Copies between convolutions and arguments whose samples do not lie next to each other.
+
+    A view of an input, which has the batch first, is one; so this comes after all that may make a
+    node a view of another.
+    """
+    return graph.rebuilt(_with_lanes)
+
+
+def _with_lanes(node: Node, op: Op, args: tuple[Node, ...]) -> Node:
+    if isinstance(op.emit, (Direct, Windowed)):
+        weighted = isinstance(op.emit, Direct) and op.emit.side != "weight"
+        batches = args[:1] if weighted else args
+        copied = [arg if _together(arg) else call(COPY, arg, like=node) for arg in batches]
+        args = (*copied, *args[len(batches) :])
+    return node.with_args(args)
+
+
+def _together(node: Node) -> bool:
+    """Whether samples, which come last, lie next to each other in the buffer that shows them."""
+    path = []
+    while node.op is not None and moves(node):
+        path.append(node)
+        node = node.args[0]
+    view: View | None = View.whole(node.aval.shape)
+    for move in reversed(path):
+        view = view.apply(lambda array, move=move: move.op.emit.view(array, move.params))
+        if view is None:
+            return False
+    return view.shape[-1] == 1 or view.strides[-1] == 1
+
+
 def _starts(node: Node) -> bool:
     """Whether a node is one of those that want the batch last."""
     if node.op is None or not isinstance(node.op.emit, _KINDS) or node.aval.dtype.kind != "f":
@@ -246,11 +278,6 @@ class _Rewrite:
             self._last[node] = call(transpose, self._first[node], like=node, axes=axes)
         return self._last[node]
 
-    def _compact(self, node: Node) -> Node:
-        """A value with the batch last in memory, too."""
-        turned = self.last(node)
-        return turned if node in self.marked else call(COPY, turned, like=node)
-
     def _in_order(self, node: Node) -> Node:
         if isinstance(node.op.emit, Fold) and node.args[0] in self.marked:
             return self._folded(node)
@@ -315,8 +342,8 @@ class _Rewrite:
         x, y = node.args
         emit, params = node.op.emit, dict(node.params)
         plan = emit.plan(x.aval, y.aval, **params)
-        first = _as(node, self._compact(x))
-        second = _as(node, self._compact(y) if emit.side == "weight" else self.first(y))
+        first = _as(node, self.last(x))
+        second = _as(node, self.last(y) if emit.side == "weight" else self.first(y))
         if emit.side == "output" and plan.batch < _FEW and plan.slide.around != plan.slide.inside:
             slide = plan.slide
             width = ((0, 0), *slide.padding, (0, 0))
@@ -340,7 +367,7 @@ class _Rewrite:
     def _into_windows(self, node: Node) -> Node:
         slide = node.op.emit.slide(*(arg.aval for arg in node.args), **node.params)
         options = tuple(sorted(node.params.items()))
-        args = [self._compact(arg) for arg in node.args]
+        args = [self.last(arg) for arg in node.args]
         return call(into_windows(node.op), *args, like=node, slide=slide, options=options)
 
 

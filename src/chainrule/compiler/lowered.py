@@ -12,7 +12,7 @@ from typing import NamedTuple
 import numpy as np
 
 from chainrule.aval import Aval, aval_of
-from chainrule.compiler.batch_last import Direct, Windowed, batch_last
+from chainrule.compiler.batch_last import Direct, Windowed, batch_last, side_by_side
 from chainrule.compiler.lanes import supported
 from chainrule.compiler.nodes import COPY, call, moves, spliced
 from chainrule.graph.graph import Graph
@@ -54,7 +54,7 @@ def simplified(graph: Graph) -> Graph:
     while any(isinstance(node.op.emit, Expand) for node in graph.calls):
         graph = optimize(graph.rebuilt(_expanded))
     graph = optimize(batch_last(graph))
-    return optimize(graph.rebuilt(_in_one_form))
+    return optimize(side_by_side(optimize(graph.rebuilt(_in_one_form))))
 
 
 def _expanded(node: Node, op: Op, args: tuple[Node, ...]) -> Node:
