@@ -1,8 +1,9 @@
 """Programs whose every buffer touches memory that may not be touched: an overrun ends the process.
 
-`python -m tests.compiler.guarded WHERE` runs them with a forbidden page right behind each buffer
-("behind") or right before it ("before"), and names each on a line before it runs; "overrun" reads
-one byte too many, to show that the guard is on watch. Linux only.
+`python -m tests.compiler.guarded WHERE WHAT` runs them with a forbidden page right behind each
+buffer ("behind") or right before it ("before"), and names each on a line before it runs; WHAT is
+"programs" or "convolutions", or "overrun", which reads one byte too many, to show that the guard is
+on watch. Linux only.
 """
 
 import ctypes
@@ -16,8 +17,10 @@ import numpy as np
 
 import chainrule as cr
 from chainrule import tree
-from chainrule.compiler import planning, program, tiles
+from chainrule.compiler import geometry, planning, program, tiles
 from chainrule.compiler.arena import Plan
+from tests.compiler.nets import NETS
+from tests.compiler.test_convolutions import CONVOLUTIONS, Numbered, paged, paged_step
 from tests.compiler.test_products import ALL, SCHEMES, products
 from tests.compiler.test_random_programs import DTYPES, SIZES
 from tests.programs import random_program
@@ -90,15 +93,30 @@ def run_all(guard: Guard) -> None:
         run_guarded(guard, told + " chosen", lambda x, i: (x[:, i], x.T[i], x[0][i]), x, ids)
 
 
+def run_convolutions(guard: Guard) -> None:
+    """Each kind forward and both ways back, in some tile; poolings; planes that are put apart."""
+    batches, dtypes = (17, 1, 16, 3), ("float32", "float64", "float32")
+    for number, (name, case) in enumerate(CONVOLUTIONS.items()):
+        batch, dtype = batches[number % len(batches)], dtypes[number % len(dtypes)]
+        with mock.patch.object(geometry, "cheapest", Numbered(7 * number)):
+            told = f"convolution, {name}, {batch} samples, {dtype}"
+            run_guarded(guard, told, case, *case.arrays(batch, dtype))
+    for number, (name, net) in enumerate(NETS.items()):
+        batch = batches[number % len(batches)]
+        told = f"net, {name}, {batch} samples"
+        run_guarded(guard, told, net.step(), *net.arrays(batch, "float32"))
+    for name in dtypes[:2]:
+        run_guarded(guard, f"planes of whole pages, {name}", paged_step, *paged(name))
+
+
 def overrun(guard: Guard) -> None:
     memory = guard((3,), np.float32)
     ctypes.string_at(memory.ctypes.data, memory.nbytes + 1)
 
 
+RUNS = {"programs": run_all, "convolutions": run_convolutions, "overrun": overrun}
+
 if __name__ == "__main__":
-    (where,) = sys.argv[1:]
-    if where == "overrun":
-        overrun(Guard("behind"))
-    else:
-        run_all(Guard(where))
+    where, what = sys.argv[1:]
+    RUNS[what](Guard(where))
     print("nothing outside was touched")

@@ -1,5 +1,6 @@
 """Matrix products: each size at the edges of a tile, each layout, scheme and epilogue."""
 
+import itertools
 from collections.abc import Callable
 from typing import Any
 
@@ -8,7 +9,7 @@ import pytest
 
 import chainrule as cr
 from chainrule.compiler import tiles
-from tests.compiler.machine import judge, same_bits
+from tests.compiler.machine import compiled, judge, same_bits
 
 SIZES = (1, 2, 15, 16, 17, 31, 33, 97)
 STACKS = (((), ()), ((), ()), ((3,), (3,)), ((2, 3), (3,)), ((), (2,)), ((2, 1), (1, 3)))
@@ -145,3 +146,53 @@ def test_nothing_and_infinity_times_something(scheme, only):
     x[0, 3], x[1, 4], x[2, 5], y[5, 2] = np.inf, -np.inf, np.nan, 0.0
     judge(cr.matmul, x, y)
     judge(lambda x, y: cr.matmul(x, cr.swapaxes(y, 0, 1)), x, np.ascontiguousarray(y.T))
+
+
+LONG = ((33, 17, 3001), (7, 70, 4999), (65, 31, 3584))
+"""Sums of so many terms that y is gone through part by part, to stay in the second cache."""
+TRANSPOSED = tuple(itertools.product((False, True), repeat=2))
+
+
+def turned(array: np.ndarray, around: bool) -> np.ndarray:
+    return np.ascontiguousarray(array.T) if around else array
+
+
+@pytest.mark.parametrize(
+    ("shape", "scheme"),
+    [
+        pytest.param(shape, scheme, marks=() if shape is LONG[0] else pytest.mark.slow)
+        for shape in LONG
+        for scheme in SCHEMES
+    ],
+)
+def test_long_sums(shape, scheme, only, monkeypatch):
+    """Beside sums in float64, within the bound of their length."""
+    only(scheme)
+    depths, chosen = set(), tiles.choose
+
+    def noted(problem: tiles.Problem, target: Any) -> tiles.Tile:
+        tile = chosen(problem, target)
+        depths.add((tile.scheme, tile.depth < problem.k))
+        return tile
+
+    monkeypatch.setattr(tiles, "choose", noted)
+    m, n, k = shape
+    random = np.random.default_rng(k)
+    x, y = (random.uniform(-1.0, 1.0, size).astype("float32") for size in ((m, k), (k, n)))
+    pairs = [(turned(x, a), turned(y, b)) for a, b in TRANSPOSED]
+
+    def all_of_them(*pairs: tuple) -> list:
+        read = [
+            (cr.transpose(x) if a else x, cr.transpose(y) if b else y)
+            for (x, y), (a, b) in zip(pairs, TRANSPOSED, strict=True)
+        ]
+        return [cr.relu(cr.matmul(x, y) + 1.0) for x, y in read]
+
+    true = np.maximum(x.astype(float) @ y + 1.0, 0.0)
+    share = (k + 2) * np.finfo("float32").eps / 2
+    bound = share / (1 - share) * (np.abs(x).astype(float) @ np.abs(y) + 1.0)
+    for got, way in zip(compiled(all_of_them)(*pairs), TRANSPOSED, strict=True):
+        assert (np.abs(got - true) <= bound).all(), f"transposed: {way}"
+        # The worst case is never met: random sums, and their errors, grow with the square root.
+        assert np.abs(got - true).max() <= k * np.finfo("float32").eps
+    assert ("outer", True) in depths or scheme == "dot"
