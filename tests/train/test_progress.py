@@ -22,14 +22,30 @@ cr.fit(model, data, validation=data, epochs=2, batch_size=20, callbacks=[Slow()]
 """
 
 
-def in_terminal(columns: int) -> str:
+INTERRUPTED = """
+import signal, time
+import chainrule as cr
+from chainrule import nn
+
+class Interrupt(cr.train.Callback):
+    def on_step(self, run):
+        time.sleep(0.05)
+        if run.batch == 7:
+            signal.raise_signal(signal.SIGINT)
+
+model = nn.Sequential(nn.Linear(2, 3), nn.Tanh(), nn.Linear(3, 2))
+cr.fit(model, cr.data.moons(200), batch_size=20, epochs=2, callbacks=[Interrupt()])
+"""
+
+
+def in_terminal(columns: int, program: str = PROGRAM) -> str:
     """What the program writes to a terminal of that width."""
     pty = pytest.importorskip("pty")
     termios = pytest.importorskip("termios")
     main, terminal = pty.openpty()
     termios.tcsetwinsize(terminal, (24, columns))
     child = subprocess.Popen(
-        [sys.executable, "-c", PROGRAM], stdin=terminal, stdout=terminal, stderr=terminal
+        [sys.executable, "-c", program], stdin=terminal, stdout=terminal, stderr=terminal
     )
     os.close(terminal)
     written = b""
@@ -61,6 +77,21 @@ def test_a_terminal_gets_a_bar_that_never_wraps(columns: int) -> None:
     assert [line[line.index("epoch") :][:9] for line in finished] == ["epoch 1/2", "epoch 2/2"]
     assert "val loss" in finished[0]
     assert "val accuracy" in finished[0]
+
+
+def test_what_is_said_in_the_middle_of_an_epoch_takes_the_place_of_its_bar() -> None:
+    text = in_terminal(120, INTERRUPTED)
+    assert "samples/s" in text
+    (said,) = re.findall(r"[^\r\n]*interrupted in epoch 1, after batch .*", text)
+    assert said.startswith("\x1b[Kinterrupted")
+
+
+def test_a_terminal_is_told_of_compiling_until_it_is_done() -> None:
+    pytest.importorskip("llvmlite")
+    text = in_terminal(120, PROGRAM.replace("epochs=2", "epochs=2, compile=True"))
+    before, _, after = text.partition("compiling the training step ...")
+    assert not before.strip("\r\x1b[K")
+    assert after.startswith("\r\x1b[K\repoch 1/2")
 
 
 def test_a_pipe_gets_a_line_an_epoch_and_no_escapes() -> None:

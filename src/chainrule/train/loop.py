@@ -90,7 +90,9 @@ def train(run: "Run") -> None:
     threads = suited_to(run.model, settings.batch_size)
     with threads, _Interrupt() as interrupt, np.errstate(all="ignore"):
         saver.begin()
+        progress.wait_for("compiling the training step ...")
         compiled = compiled_steps(run, data, loader)
+        progress.wait_for("")
         while run.epoch < settings.epochs and run.stopped is None and not interrupt.asked:
             _epoch(run, _Steps(run, loader, compiled), progress, saver, interrupt)
         saver.save()

@@ -9,6 +9,7 @@ _REDRAW_SECONDS = 0.1
 _LINE_SECONDS = 30.0
 _BAR, _SHORTEST_BAR = 24, 6
 _COLUMNS = 80
+_CLEARED = "\r\x1b[K"
 
 
 def duration(seconds: float) -> str:
@@ -81,14 +82,19 @@ class Progress:
 
     def end_epoch(self, epoch: int, seconds: float, values: dict[str, float | None]) -> None:
         """Leave one line for the finished epoch."""
-        head = "\r\x1b[K" if self.terminal else ""
-        line = f"epoch {epoch}/{self.epochs}  {self._figures(values)}  {duration(seconds)}"
-        self.say(head + line)
+        self.say(f"epoch {epoch}/{self.epochs}  {self._figures(values)}  {duration(seconds)}")
 
     def say(self, line: str) -> None:
-        """Write a line of words."""
-        self.stream.write(line + "\n")
+        """Write a line of words, in place of what a terminal shows of an epoch under way."""
+        head = _CLEARED if self.terminal else ""
+        self.stream.write(f"{head}{line}\n")
         self.stream.flush()
+
+    def wait_for(self, work: str) -> None:
+        """Show in a terminal what is under way before there is a bar; '' when it is done."""
+        if self.terminal:
+            self.stream.write(_CLEARED + work[: self._columns() - 1])
+            self.stream.flush()
 
     @staticmethod
     def _figures(values: dict[str, float | None]) -> str:
@@ -103,4 +109,7 @@ class Silence(Progress):
         return False
 
     def say(self, line: str) -> None:
+        pass
+
+    def wait_for(self, work: str) -> None:
         pass
