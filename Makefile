@@ -33,7 +33,7 @@ mnist: $(STAMP)-core
 	    --out "runs/mnist-$$(date +%Y%m%d-%H%M%S)"
 
 test: $(STAMP)-test $(if $(REFEREE),$(STAMP)-referee)
-	$(BIN)/python -m pytest
+	OPENBLAS_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses 2 --dist loadfile
 
 lint: $(STAMP)-dev
 	$(BIN)/ruff check
