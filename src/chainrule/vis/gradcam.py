@@ -19,6 +19,11 @@ def grad_cam(
     relu(sum over channels c of a_c A_c), with A the layer's maps and a_c the mean over all places
     of the gradient of the output, before any softmax, by A_c.
 
+    That mean suits a net which itself takes the means of its last maps. Where they are flattened
+    into a dense layer, as in LeNet, a channel speaks for the output here and against it there, and
+    what is large may lie beside the strokes (Draelos and Carin, 2020): look at an earlier layer
+    too, or at `integrated_gradients`.
+
     Args:
         model: a model or a run.
         image: a row of pixels, (H, W) or (channels, H, W); bytes, or floats as the model sees them.
@@ -32,7 +37,8 @@ def grad_cam(
         ShapeError, DtypeError, DataError: it is no image that the model takes.
 
     Reference: Selvaraju and others, "Grad-CAM: visual explanations from deep networks via
-    gradient-based localization", ICCV 2017.
+    gradient-based localization", ICCV 2017; Draelos and Carin, "Use HiResCAM instead of Grad-CAM
+    for faithful explanations of convolutional neural networks", 2020.
 
     >>> net = nn.Sequential(nn.Conv2d(1, 4, 3), nn.ReLU(), nn.Flatten(), nn.Linear(144, 3))
     >>> grad_cam(net, np.ones((8, 8)), target=2).shape
