@@ -15,6 +15,7 @@ from chainrule.compiler.program import Program
 from chainrule.compiler.target import host, named, names
 from tests.compiler.machine import judge
 from tests.compiler.steps import perceptron
+from tests.compiler.test_convolutions import CONVOLUTIONS
 from tests.compiler.test_ops import calls, some
 from tests.compiler.test_products import ALL, judge_all, products
 from tests.ops.cases import NAMES
@@ -45,6 +46,9 @@ REGISTER = {
     "apple-m1": "fmla.4s",
 }
 """What stands in the assembly of a matrix product for the widest vectors of each."""
+
+FUSED = {"x86_64": "vfmadd", "aarch64": "fmla", "arm64": "fmla"}
+"""How a multiplication with an addition is called."""
 
 
 def runs_here(name: str) -> bool:
@@ -113,3 +117,23 @@ def test_an_object_file_is_made(name):
 
 def layer(x: Any, weight: Any, bias: Any) -> Any:
     return cr.softmax(cr.tanh(cr.linear(x, weight, bias)))
+
+
+@pytest.mark.slow
+@HERE
+def test_convolutions(name):
+    for kind in ("padded", "in groups", "stride and dilation", "three axes"):
+        case = CONVOLUTIONS[kind]
+        judge(case, *case.arrays(19, "float32"), told=kind, target=named(name))
+
+
+@pytest.mark.parametrize("name", ["haswell", "skylake-avx512", "cortex-a72", "apple-m1"])
+def test_an_object_file_of_a_convolution_is_made(name):
+    """Its sums are in the widest vectors, and its tiles are those that the registers hold."""
+    target, case = named(name), CONVOLUTIONS["padded"]
+    graph = cr.trace(case)(*case.arrays(32, "float32"))
+    with mock.patch.object(machine_code.MachineCode, "function", return_value=None):
+        code = Program(graph, target=target).code
+    assert kind_of(code.object) == target.triple.split("-")[0]
+    assert REGISTER[name] in code.asm
+    assert FUSED[target.triple.split("-")[0]] in code.asm
