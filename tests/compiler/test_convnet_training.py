@@ -84,7 +84,8 @@ def test_compiled_training_is_eager_training(name):
         np.testing.assert_allclose(made[path], array, EXACT, EXACT * largest, err_msg=path)
 
 
-@pytest.mark.parametrize("name", ["LeNet", pytest.param("residual", marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("name", MAKERS)
 def test_training_has_the_same_bits_for_any_number_of_threads(name):
     want = trained(name, np.float32, compile=True, threads=1)
     for threads in (2, 3, 4):

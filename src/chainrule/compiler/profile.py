@@ -12,7 +12,7 @@ import numpy as np
 from chainrule import ops
 from chainrule.compiler.function import compile
 from chainrule.compiler.program import Program
-from chainrule.compiler.report import Entry, Report
+from chainrule.compiler.report import Entry, Report, widths
 
 _SIDE = 384
 """Of the matrices whose product shows the peak; three of them stay in a core's own cache."""
@@ -107,6 +107,7 @@ class Profile:
 
     def __str__(self) -> str:
         total = sum(timing.seconds for timing in self.groups)
+        kind, wide = widths(timing.entry for timing in self.groups)
         speeds = ", ".join(
             f"{speed / 1e9:.0f} up to {_size(size)}"
             for size, speed in self.machine.bandwidths.items()
@@ -115,16 +116,15 @@ class Profile:
             f"a step takes {self.seconds * 1e6:.1f} us, its groups alone {total * 1e6:.1f} us",
             f"this core at best: {self.machine.flops / 1e9:.0f} GFLOP/s; GB/s: {speeds}",
             f"{'us':>8} {'share':>6} {'GFLOP/s':>8} {'GB/s':>7} {'of bound':>8}  {'bound':<8} "
-            f"{'kind':<8} {'elements':<16} ops",
+            f"{'kind':<{kind}} {'elements':<{wide}} ops",
         ]
         for timing in self.groups:
             entry, seconds = timing.entry, timing.seconds
-            dims = " x ".join(map(str, entry.dims)) or "1"
             lines.append(
                 f"{seconds * 1e6:>8.2f} {seconds / total:>6.1%} "
                 f"{entry.flops / seconds / 1e9:>8.1f} {entry.bytes / seconds / 1e9:>7.1f} "
-                f"{timing.share:>8.1%}  {timing.bound:<8} {entry.kind:<8} {dims:<16} "
-                f"{', '.join(entry.ops)}"
+                f"{timing.share:>8.1%}  {timing.bound:<8} {entry.kind:<{kind}} "
+                f"{entry.shape:<{wide}} {', '.join(entry.ops)}"
             )
         return "\n".join(lines)
 

@@ -1,11 +1,20 @@
 """What a program consists of, for people: groups, tiles, buffers, work, and what bounds it."""
 
 import math
-from typing import NamedTuple
+from collections.abc import Iterable
+from typing import Any, NamedTuple
 
+from chainrule.compiler.batch_last import Direct
+from chainrule.compiler.geometry import (
+    Geometry,
+    WeightGeometry,
+    convolution_tile,
+    weight_tile,
+)
 from chainrule.compiler.groups import Group
 from chainrule.compiler.kernels import Kernel
 from chainrule.compiler.program import Program
+from chainrule.compiler.segments import of_output
 from chainrule.compiler.tiles import product_tile
 from chainrule.graph.node import Node
 from chainrule.ops.lowering import Contract, Fold, Gather
@@ -26,9 +35,21 @@ class Entry(NamedTuple):
     bytes: int
 
     @property
+    def shape(self) -> str:
+        """The sizes of its axes, as people write them."""
+        return " x ".join(map(str, self.dims)) or "1"
+
+    @property
     def intensity(self) -> float:
         """Operations for each byte."""
         return self.flops / max(1, self.bytes)
+
+
+def widths(entries: Iterable[Entry]) -> tuple[int, int]:
+    """How wide the columns of kinds and of shapes are in a table of groups."""
+    found = list(entries)
+    kinds, shapes = ([len(getattr(e, name)) for e in found] for name in ("kind", "shape"))
+    return max([8, *kinds]), max([16, *shapes])
 
 
 class Report:
@@ -68,19 +89,20 @@ class Report:
 
     def __str__(self) -> str:
         plan, target = self.program.plan, self.program.target
+        kind, wide = widths(self.entries)
         lines = [
             f"{self.program.graph.name} for {target.cpu} ({8 * target.vector_bytes}-bit vectors, "
             f"{target.registers} registers)",
-            f"{'phase':>5} {'group':<9} {'kind':<8} {'elements':<16} {'tile':<16} "
+            f"{'phase':>5} {'group':<9} {'kind':<{kind}} {'elements':<{wide}} {'tile':<16} "
             f"{'tasks':>5} {'kFLOP':>9} {'KiB':>8} {'FLOP/B':>7}  bound     ops",
         ]
-        for entry in self.entries:
-            dims = " x ".join(map(str, entry.dims)) or "1"
-            lines.append(
-                f"{entry.phase:>5} {entry.name:<9} {entry.kind:<8} {dims:<16} {entry.tile:<16} "
-                f"{entry.tasks:>5} {entry.flops / 1e3:>9.1f} {entry.bytes / 1024:>8.1f} "
-                f"{entry.intensity:>7.1f}  {_bound(entry):<8}  {', '.join(entry.ops)}"
-            )
+        lines += [
+            f"{entry.phase:>5} {entry.name:<9} {entry.kind:<{kind}} {entry.shape:<{wide}} "
+            f"{entry.tile:<16} {entry.tasks:>5} {entry.flops / 1e3:>9.1f} "
+            f"{entry.bytes / 1024:>8.1f} {entry.intensity:>7.1f}  {_bound(entry):<8}  "
+            f"{', '.join(entry.ops)}"
+            for entry in self.entries
+        ]
         lines.append(
             f"memory: {len(plan.offsets)} buffers in one arena of {plan.size:,} bytes; no plan "
             f"can do with less than {plan.least:,}"
@@ -95,11 +117,6 @@ class Report:
 def _entry(program: Program, phase: int, kernel: Kernel, group: Group) -> Entry:
     stored = list(group.stored)
     read = program.fusion.needs(group)
-    tile = ""
-    if group.kind == "product":
-        chosen = product_tile(group, program.places, program.target)
-        tile = f"{chosen.scheme} {chosen.rows} x {chosen.columns}"
-        tile += " packed" if chosen.pack else ""
     return Entry(
         phase,
         kernel.name,
@@ -107,21 +124,50 @@ def _entry(program: Program, phase: int, kernel: Kernel, group: Group) -> Entry:
         group.dims,
         tuple(node.op.name for node in group.roles),
         tuple(dict.fromkeys(node.place.heading for node in group.roles if node.place.heading)),
-        tile,
+        _tile(program, group),
         kernel.tasks,
         sum(_flops(node) for node in group.roles),
         sum(_touched(node, group) for node in (*read, *stored)),
     )
 
 
+def _tile(program: Program, group: Group) -> str:
+    """What is computed at once of a product or a convolution: channels first, vectors last."""
+    places, target = program.places, program.target
+    if group.kind == "product":
+        chosen = product_tile(group, places, target)
+        packed = " packed" if chosen.pack else ""
+        return f"{chosen.scheme} {chosen.rows} x {chosen.columns}{packed}"
+    if group.kind == "convolution":
+        shape = Geometry.of(group.product, places)
+        tile = convolution_tile(shape, target, group.product.aval.dtype.itemsize)
+        return f"{tile.rows} x {tile.columns}"
+    if group.kind == "slope":
+        shape = WeightGeometry.of(group.product, places)
+        made = weight_tile(shape, target, group.product.aval.dtype.itemsize)
+        return f"{made.rows} x {made.channels} x {made.taps}"
+    return ""
+
+
 def _flops(node: Node) -> int:
-    """Multiplications and additions of a product; one operation for each element otherwise."""
+    """Multiplications and additions of products and convolutions; else one for each element."""
+    if isinstance(node.op.emit, Direct):
+        return _convolved(node.params["plan"])
     if isinstance(node.op.emit, Fold):
         return node.args[0].aval.size
     if isinstance(node.op.emit, Contract):
         stack, m, k = node.args[0].aval.shape
         return 2 * stack * m * k * node.args[1].aval.shape[2]
     return node.aval.size if node.aval.dtype.kind == "f" else 0
+
+
+def _convolved(plan: Any) -> int:
+    """Twice the products of a convolution, which are those of its transposes: none with padding."""
+    met = [
+        sum(part.count * part.taps for part in of_output(plan.slide, axis))
+        for axis in range(len(plan.slide.kernel))
+    ]
+    return 2 * plan.batch * plan.features * (plan.channels // plan.groups) * math.prod(met)
 
 
 def _touched(node: Node, group: Group) -> int:
