@@ -68,8 +68,8 @@ def test_the_first_of_nothing_wins(name):
 @pytest.mark.parametrize("name", POOLINGS)
 def test_poolings_of_any_batch(name, batch):
     sample, options = POOLINGS[name]
-    for kind in ("plain", "ties", "NaN"):
-        judge(largest(options), pictures((batch, *sample), kind), told=f"{name}, {kind}, {batch}")
+    kind = ("plain", "ties", "NaN")[batch % 3]
+    judge(largest(options), pictures((batch, *sample), kind), told=f"{name}, {kind}, {batch}")
 
 
 def in_order(function: Callable, *args: Any) -> None:
